@@ -10,6 +10,7 @@ from cortex_policy.core.model import StateError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
 from cortex_policy.state.ledger import open_or_make_state_directory
+from cortex_policy.state.missing_directory import make_unmade_file_error
 
 _CREDENTIALS = struct.Struct("3i")
 _BACKLOG = 512
@@ -112,7 +113,7 @@ def _start_error(path: str, error: OSError | StateError | NotDoneError) -> NotDo
     if isinstance(error, NotDoneError):
         return error
     if isinstance(error, OSError):
-        return NotDoneError(f"`{path}` cannot be made: {format_os_error(error)}")
+        return make_unmade_file_error(path, error, f"`{path}` cannot be made", is_private=True)
     # its own hint is for directories of state: it could be `rm -r` of any other
     message = f"`{path}` must be in a directory that only you can use: {error.detail}"
     return NotDoneError(message, "name a new directory with `--socket DIRECTORY/NAME`")

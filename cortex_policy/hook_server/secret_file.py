@@ -3,11 +3,11 @@
 import os
 import stat
 from errno import ENOENT
-from shlex import quote
 
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
 from cortex_policy.state import OPEN_FILE, read_all
+from cortex_policy.state.missing_directory import make_unmade_file_error
 
 MIN_LENGTH, MAX_LENGTH = 32, 1024
 _OTHERS = 0o077
@@ -19,11 +19,8 @@ def read_or_make_secret(path: str) -> str:
         _make_secret(path)
     except FileExistsError:
         pass
-    except FileNotFoundError:
-        parent = os.path.dirname(path)
-        raise NotDoneError(f"there is no directory `{parent}`", f"run `mkdir -m 700 {quote(parent)}`") from None
     except OSError as error:
-        raise NotDoneError(f"`{path}` cannot be made: {format_os_error(error)}") from None
+        raise make_unmade_file_error(path, error, f"`{path}` cannot be made", is_private=True) from None
     return read_secret(path)
 
 

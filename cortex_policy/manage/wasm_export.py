@@ -8,11 +8,11 @@ from cortex_policy.core.access_denied import AccessDenied
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import STAMP_MISMATCH, Grant, GrantError, Settings
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_os_error
 from cortex_policy.state import Root, sha256
 from cortex_policy.state.atomic_write import atomic_replace
 from cortex_policy.state.enforcement import check_host_stop, effective_settings, load_grant_in_root_for_call
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, list_grant_ids
+from cortex_policy.state.missing_directory import make_unmade_file_error
 
 SECTION = "cortex-policy"  # its name, which `wasm/policy.mjs` looks for
 _CUSTOM = b"\0"  # begins a section that WebAssembly itself ignores
@@ -74,8 +74,7 @@ def write_file(file: str, data: bytes) -> None:
         finally:
             os.close(descriptor)
     except OSError as error:
-        message = f"`{file}` cannot be written: {format_os_error(error)}"
-        raise NotDoneError(message) from None
+        raise make_unmade_file_error(file, error, f"`{file}` cannot be written") from None
 
 
 def is_stdout_terminal() -> bool:

@@ -5,8 +5,7 @@ import sys
 from cortex_policy.cli.exit_guard import print_error
 from cortex_policy.cli.streams import is_colour_wanted, make_stream_for_escaped_text, make_unescaped_stream
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.state.missing_directory import make_unmade_file_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,6 +44,6 @@ def write_report(text: str, name: str, file: str) -> bool:
         with open(file, "w", encoding="utf-8", newline="\n") as stream:
             stream.write(text)
     except OSError as error:
-        print_error(NotDoneError(f"`{file}` cannot be written: {format_os_error(error)}"))
+        print_error(make_unmade_file_error(file, error, f"`{file}` cannot be written"))
         return False
     return True

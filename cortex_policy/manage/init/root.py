@@ -19,6 +19,7 @@ from cortex_policy.manage.init.pre_commit import (
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state.grants import may_hold_policy
+from cortex_policy.state.missing_directory import format_mkdir_hint
 from cortex_policy.state.safe_directories import make_directory, open_directory_below, open_without_links
 from cortex_policy.state.writer_lock import NO_WAIT, LockWait
 
@@ -88,7 +89,10 @@ def _resolve_directory(name: str) -> str:
         path = os.path.realpath(name, strict=True)
     except (OSError, ValueError) as error:
         why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "cannot be read"
-        raise GrantError(ROOT_NOT_FOUND, f"`{name}`: {why.lower()}") from None
+        is_missing = isinstance(error, FileNotFoundError) and not os.path.lexists(name)
+        raise GrantError(
+            ROOT_NOT_FOUND, f"`{name}`: {why.lower()}", format_mkdir_hint(name) if is_missing else ""
+        ) from None
     if not os.path.isdir(path):
         raise GrantError(ROOT_NOT_FOUND, f"`{path}` is not a directory")
     return path

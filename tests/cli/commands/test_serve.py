@@ -28,7 +28,7 @@ from tests.support.command import PROGRAM, result_of, run_command
         (["--tcp", "127.0.0.1:0", "--token", "t", "--cert", "c"], 2, "given together"),
         (["--socket", "s", "--cert", "c", "--key", "k"], 2, "a unix socket has no TLS"),
         (["--tcp", "127.0.0.1:0", "--token", "t", "--cert", "c", "--key", "k"], 3, "no such file"),
-        (["--tcp", "127.0.0.1:0", "--token", "no/such/file"], 3, "mkdir -m 700"),
+        (["--tcp", "127.0.0.1:0", "--token", "no/such/file"], 3, "mkdir -p -m 700"),
         (["--workers", "0"], 2, "workers"),
         (["--link"], 2, "for a unix socket"),
         (["--link", "--tcp", "127.0.0.1:1"], 2, "give the server's `--tcp` and `--token` again"),

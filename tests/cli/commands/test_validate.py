@@ -133,7 +133,7 @@ def test_wrong_words_are_usage(words: list[str], said: str) -> None:
 @pytest.mark.usefixtures("root")
 def test_a_report_that_cannot_be_written_is_a_failure() -> None:
     """Though there was nothing to report."""
-    assert "cannot be written: no such file" in run("--output", "json=gone/x.json", code=3).stderr
+    assert "cannot be written: there is no directory `gone`" in run("--output", "json=gone/x.json", code=3).stderr
 
 
 def test_an_output_that_is_full_or_gone_changes_no_code(root: Path) -> None:
