@@ -66,3 +66,12 @@ OTHER_WORDS = {
     "history": "log", "lint": "validate", "logs": "audit", "ls": "list", "mv": "rename", "revert": "undo",
     "rm": "remove", "settings": "config", "version": "--version", "why": "explain",
 }  # fmt: skip
+OTHER_WORDS_IN_GROUPS = {
+    "audit": {"check": "verify", "follow": "tail", "list": "show", "log": "show", "ls": "show", "watch": "tail"},
+    "config": {"add": "set", "delete": "unset", "ls": "list", "print": "get", "remove": "unset", "rm": "unset",
+               "show": "get"},
+    "hook": {"add": "install", "check": "doctor", "delete": "uninstall", "list": "status", "ls": "status",
+             "remove": "uninstall", "rm": "uninstall", "show": "status", "test": "doctor"},
+    "rate": {"clear": "reset", "get": "show", "list": "show", "ls": "show", "status": "show"},
+    "stamp": {"accept": "write", "check": "verify", "get": "show", "update": "write"},
+}  # fmt: skip

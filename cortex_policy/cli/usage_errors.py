@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from cortex_policy.cli.command_table import OTHER_WORDS, PROGRAM
+from cortex_policy.cli.command_table import OTHER_WORDS, OTHER_WORDS_IN_GROUPS, PROGRAM
 from cortex_policy.cli.exit_codes import is_decision_command
 from cortex_policy.cli.exit_guard import print_json_error
 from cortex_policy.core.closest_match import find_closest_word
@@ -68,8 +68,8 @@ def _describe_error(error: Any, message: str) -> tuple[str, str]:
         return f"unknown option `{error.option_name}`", did_you_mean(find_closest_word(error.option_name, known))
     if match := _UNKNOWN_COMMAND.match(message):
         name, known = match[1], list(error.ctx.command.commands)
-        meant = OTHER_WORDS.get(name, "") if error.ctx.parent is None else ""
-        return f"unknown command `{name}`", did_you_mean(meant or find_closest_word(name, known))
+        others = OTHER_WORDS_IN_GROUPS.get(error.ctx.info_name, {}) if error.ctx.parent is not None else OTHER_WORDS
+        return f"unknown command `{name}`", did_you_mean(others.get(name) or find_closest_word(name, known))
     if match := _EXTRA_WORDS.match(message):
         return f"unexpected word `{match[1]}`", did_you_mean(_guess_option(error, match[1]))
     return _reword_message(error, message), ""

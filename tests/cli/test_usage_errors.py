@@ -2,12 +2,15 @@
 
 import pytest
 
-from cortex_policy.cli.command_table import COMMANDS, OTHER_WORDS
-from tests.support.command import result_of
+from cortex_policy.cli.command_table import COMMANDS, OTHER_WORDS, OTHER_WORDS_IN_GROUPS
+from tests.support.command import result_of, run_command
 
 TOLD = [
     ("chck git tree", "cortex-policy: unknown command `chck`", "did you mean `check`?"),
     ("stamp wrte", "cortex-policy stamp: unknown command `wrte`", "did you mean `write`?"),
+    ("config show nonsens", "cortex-policy config: unknown command `show`", "did you mean `get`?"),
+    ("rate list", "cortex-policy rate: unknown command `list`", "did you mean `show`?"),
+    ("config zzz", "cortex-policy config: unknown command `zzz`", ""),
     ("zzz", "cortex-policy: unknown command `zzz`", ""),
     ("version", "cortex-policy: unknown command `version`", "did you mean `--version`?"),
     ("grants", "cortex-policy: unknown command `grants`", "did you mean `list`?"),
@@ -51,3 +54,14 @@ def test_unknown_commands_lead_to_existing_ones() -> None:
     """Nobody is sent to a command that does not exist, and no command is hidden by such a word."""
     assert set(OTHER_WORDS.values()) <= {*COMMANDS, "--version"}
     assert not set(OTHER_WORDS) & set(COMMANDS)
+
+
+@pytest.mark.parametrize("group", OTHER_WORDS_IN_GROUPS)
+def test_unknown_commands_of_a_group_lead_to_existing_ones(group: str) -> None:
+    """As those of the program do."""
+    words = OTHER_WORDS_IN_GROUPS[group]
+    listed = {
+        line.split()[0] for line in run_command(group, "--help").stdout.partition("Commands:")[2].splitlines()[1:]
+    }
+    assert set(words.values()) <= listed
+    assert not set(words) & listed
