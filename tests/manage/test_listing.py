@@ -74,3 +74,6 @@ def test_a_broken_stamp_and_an_empty_root_are_reported(root: Path) -> None:
         file.unlink()
     empty = run_command("list")
     assert (empty.stdout, "there are no grants in" in empty.stderr) == ("", True)
+    budgets = run_command("rate", "show")
+    assert "there are no grants in" in budgets.stderr
+    assert run_command("rate", "show", "--json").stderr == ""

@@ -7,7 +7,7 @@ import typer
 from cortex_policy.cli.options import JsonOption, RootOption, TableOption
 from cortex_policy.cli.output.printing import print_json, to_escaped_json
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError
-from cortex_policy.core.text import escape_unprintable
+from cortex_policy.core.text import escape_unprintable, format_message_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,6 +62,8 @@ def approvals(
             print_table_or_tsv(
                 make_request_columns(every=every), [make_request_row(one, every=every) for one in requests], output
             )
+            if not requests:
+                typer.echo(_none_waits_text(root), err=True)
     elif live.can_redraw() and not json:
         live.redraw_until_quit(lambda height: _request_screen(root, height, every=every))
     else:
@@ -81,6 +83,11 @@ def _find_root_to_list(root: str | None) -> str | None:
             raise
         typer.echo("note: there is no policy root here; these are the calls of all roots", err=True)
         return None
+
+
+def _none_waits_text(root: str | None) -> str:
+    """Say that there is no request, and where that was looked for."""
+    return format_message_line(f"no call {f'of {root} ' if root is not None else ''}waits for a human")
 
 
 def _request_rows(root: str | None, *, json: bool, every: bool) -> "Iterator[Row]":
@@ -111,6 +118,6 @@ def _request_screen(root: str | None, height: int, *, every: bool) -> "Group":
     rows = [
         [Text(escape_unprintable(cell)) for cell in make_request_row(one, every=every)] for one in requests[-height:]
     ]
-    last = f"q ends; {more} earlier" if more > 0 else "q ends"
+    last = f"q ends; {more} earlier" if more > 0 else "q ends" if requests else f"{_none_waits_text(root)}; q ends"
     table = make_fitted_table(make_request_columns(every=every), rows, shutil.get_terminal_size().columns)
     return Group(table, Text(last, style="dim"))

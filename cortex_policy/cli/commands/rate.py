@@ -86,6 +86,8 @@ def _print_budgets(root: Root, grant_id: str | None, output: TableFormat | None,
         print_budget_owners(owner, root)
         print_table_or_tsv(COLUMNS, [_budget_row(one) for one in statuses], output)
         print_hints(one.hint for one in statuses)
+        if not statuses:
+            typer.echo(format_message_line(f"there are no grants in {root.tools_path}, and so no budgets"), err=True)
 
 
 def _budget_row(one: BudgetStatus) -> tuple[str, ...]:

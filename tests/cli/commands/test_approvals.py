@@ -305,3 +305,23 @@ def test_an_unsafe_approvals_file_is_reported_with_its_fix(
     assert done.returncode == 24
     assert "it is writable by everyone\nhint: remove it with `rm " in done.stderr
     assert run(*CALL).returncode == 24
+
+
+@pytest.mark.parametrize("words", [(), ("--all",), ("--output", "table"), ("--all", "--output", "tsv")], ids=" ".join)
+def test_that_no_call_waits_is_said(root: Path, words: tuple[str, ...]) -> None:
+    """Beside the table, for people; JSON says it by an empty list."""
+    done = run("approvals", *words)
+    where = "" if "--all" in words else f"of {root} "
+    assert (done.returncode, done.stderr) == (0, f"no call {where}waits for a human\n")
+    told = run("approvals", "--json")
+    assert (json.loads(told.stdout), told.stderr) == ({"requests": []}, "")
+    run(*CALL)
+    assert run("approvals", *words).stderr == ""
+
+
+def test_a_screen_without_calls_says_so(root: Path) -> None:
+    """Before `q`, where it would else show a head alone."""
+    terminal = Terminal("approvals", "--watch")
+    terminal.expect(f"no call of {root} waits for a human; q ends")
+    terminal.press("q")
+    assert terminal.end()[0] == 0
