@@ -221,3 +221,14 @@ def test_a_rule_is_explained() -> None:
     assert all(line.startswith("scope-") for line in rule("scope").stdout.splitlines())
     assert {one["code"] for one in json.loads(rule("--json").stdout)["rules"]} > {"scope-dead", "syntax-json"}
     assert (rule("nope").returncode, rule().returncode) == (2, 0)
+
+
+def test_a_scope_is_looked_at_once_the_rest_is_a_grant(root: Path) -> None:
+    """As the page says: first the syntax, then the shape, then what the grant means; each file for itself."""
+    grant = '{"tool": "x", "actions": ["a"], "fsScope": ["nowhere"], "rate": {"perMinute": %s}}'
+    stages = {'"3"}}//': "syntax", '"3"': "shape", "3": "scope"}
+    for rate, group in stages.items():
+        (root / ".cortex/policy/tools/x.json").write_text(grant % rate)
+        problems = json.loads(result_of("validate", "--json", "--ignore", "stamp").stdout)["problems"]
+        groups = {one["code"].partition("-")[0] for one in problems if one["file"].endswith("/x.json")}
+        assert groups & {*stages.values()} == {group}
