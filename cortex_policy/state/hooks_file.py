@@ -72,9 +72,13 @@ def _cached_rules(root: Root, settings: "Settings", data: bytes, digest: str) ->
 
 
 def _copy_name(root: Root, digest: str) -> str:
-    where = sha256(os.fsencode(root.path)).hexdigest()[:8]
     depends = repr((FORMAT, HookRule.__match_args__, digest)).encode("ascii")
-    return f"{_PREFIX}{where}-{sha256(depends).hexdigest()[:32]}"
+    return format_rules_copies_prefix(root) + str(sha256(depends).hexdigest()[:32])
+
+
+def format_rules_copies_prefix(root: Root) -> str:
+    """Return how the names of all copies of the rules of a root begin."""
+    return f"{_PREFIX}{sha256(os.fsencode(root.path)).hexdigest()[:8]}-"
 
 
 def _decode_and_store(data: bytes, directory: int, name: str) -> "HookRules":

@@ -120,8 +120,14 @@ def _copy_name(root: str, user: str, variables: "dict[str, str]", seen: "list[Fi
         sources,
         [one[:COMPARED_FIELDS] for one in seen],
     )
-    mark = sha256(repr(sources).encode()).hexdigest()[:SOURCE_DIGITS]
-    return f"{PREFIX}{mark}-{sha256(repr(depends).encode()).hexdigest()[:32]}"
+    prefix = format_settings_copies_prefix(root, user, os.environ.get(STATE_DIR), variables)
+    return prefix + str(sha256(repr(depends).encode()).hexdigest()[:32])
+
+
+def format_settings_copies_prefix(root: str, user: str, state_dir: str | None, variables: "dict[str, str]") -> str:
+    """Return how the names of all copies from these sources begin: a root, the user's directory, and variables."""
+    sources = (root, user, state_dir, sorted(variables.items()))
+    return f"{PREFIX}{sha256(repr(sources).encode()).hexdigest()[:SOURCE_DIGITS]}-"
 
 
 def store_in_disk_cache(directory: int, kind: str, name: str, members: "dict[str, Any]") -> None:

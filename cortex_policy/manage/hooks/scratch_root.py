@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
+from cortex_policy.manage.hooks.scratch_state import remove_state_of_root
 from cortex_policy.manage.stamp.write import write_stamp
 from cortex_policy.state import Root
 
@@ -76,10 +77,14 @@ def _write_private_file(file: str, text: str) -> None:
 
 @contextmanager
 def open_scratch_root() -> "Iterator[ScratchRoot]":
-    """Make such a root, and remove it whatever happens; raise NotDoneError if the disk refuses."""
+    """Make such a root, and remove it with its rate state whatever happens; raise NotDoneError if the disk refuses."""
     try:
         directory = TemporaryDirectory(prefix=f"cortex-policy-hook-{os.getpid()}-", ignore_cleanup_errors=True)
     except OSError as error:
         raise NotDoneError(f"no temporary directory: {format_os_error(error)}", "see TMPDIR") from None
     with directory as top:
-        yield ScratchRoot(f"{os.path.realpath(top)}/root")
+        scratch = ScratchRoot(f"{os.path.realpath(top)}/root")
+        try:
+            yield scratch
+        finally:
+            remove_state_of_root(scratch.root)

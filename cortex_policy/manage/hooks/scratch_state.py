@@ -1,0 +1,63 @@
+"""Remove what calls kept of a root that exists only for a trial: its budgets, and copies of its settings and rules."""
+
+import os
+from contextlib import suppress
+
+from cortex_policy.core.model import GrantError
+from cortex_policy.state import (
+    OPEN_DIRECTORY,
+    STATE_DIR,
+    boot_id,
+    default_state_directory,
+    system_and_user_settings_directories,
+    try_open_state_directory,
+)
+from cortex_policy.state.hooks_file import format_rules_copies_prefix
+from cortex_policy.state.ledger import format_budget_directory_name
+from cortex_policy.state.ledger_maintenance import remove_all_budgets
+from cortex_policy.state.settings import find_state_directory
+from cortex_policy.state.settings_cache import format_settings_copies_prefix
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.state import Root
+
+
+def remove_state_of_root(root: "Root") -> None:
+    """Remove all that is kept of a root, while it still exists, in the usual place and where settings put it."""
+    status = os.stat(root.path)
+    budgets = format_budget_directory_name((status.st_dev, status.st_ino), boot_id())
+    places = {default_state_directory()}
+    with suppress(GrantError):  # no call was counted elsewhere, either
+        places.add(find_state_directory())
+    for place in places:
+        state = try_open_state_directory(place)
+        if state >= 0:
+            try:
+                _remove_budgets(state, budgets)
+                _remove_copies(state, root)
+            finally:
+                os.close(state)
+
+
+def _remove_budgets(state: int, name: str) -> None:
+    with suppress(OSError):  # there are none, or another process is using them after all
+        directory = os.open(name, OPEN_DIRECTORY, dir_fd=state)
+        try:
+            remove_all_budgets(directory)
+        finally:
+            os.close(directory)
+        os.rmdir(name, dir_fd=state)
+
+
+def _remove_copies(state: int, root: "Root") -> None:
+    """Remove the copies that a hook made, which believes no variable, and that this process made."""
+    user = system_and_user_settings_directories()[1]
+    prefixes = (
+        format_rules_copies_prefix(root),
+        *(format_settings_copies_prefix(root.path, user, named, {}) for named in (None, os.environ.get(STATE_DIR))),
+    )
+    for name in os.listdir(state):
+        if name.startswith(prefixes):
+            with suppress(OSError):
+                os.unlink(name, dir_fd=state)
