@@ -5,6 +5,7 @@ from cortex_policy.core.model import ACTION_NOT_ALLOWED, ARGUMENT_NOT_ALLOWED, P
 from cortex_policy.core.operator_commands import (
     append_root_option,
     find_scopes_that_allow,
+    format_program_command,
     format_set_command,
     make_approval_hint,
 )
@@ -27,7 +28,8 @@ def make_denial_hint(grant: "Grant", action: str, decision: "Decision", root: st
         more = _lookalike_action_text(action, grant.actions)
         return f"allowed actions: {actions}{more}; an operator {allowing or f'adds one to `actions` in {file}'}"
     if decision.reason is ARGUMENT_NOT_ALLOWED:
-        return f"the allowed arguments are declared under `args` in {file}; `cortex-policy explain` names the line"
+        command = append_root_option(format_program_command("show", grant.id), root)
+        return f"the allowed arguments are declared under `args` in {file}{command and f'; `{command}` prints them'}"
     if decision.reason is PATH_OUTSIDE_SCOPE:
         return _path_hint(grant, decision, file, root)
     if decision.reason is RATE_LIMITED:

@@ -18,7 +18,7 @@ function denialHint(grant, action, decision) {
     case "action_not_allowed":
       return actionHint(grant, action, file);
     case "argument_not_allowed":
-      return `the allowed arguments are declared under \`args\` in ${file}; \`cortex-policy explain\` names the line`;
+      return argumentHint(grant, file);
     case "path_outside_scope":
       return pathHint(grant, decision, file);
     case "rate_limited":
@@ -28,6 +28,11 @@ function denialHint(grant, action, decision) {
         ? "`check` asks a human for it"
         : "`cortex-policy config get sensitive --json` says where that is set";
   }
+}
+
+function argumentHint(grant, file) {
+  const command = programCommand(["show", grant.id]);
+  return `the allowed arguments are declared under \`args\` in ${file}${command ? `; \`${command}\` prints them` : ""}`;
 }
 
 function actionHint(grant, action, file) {
@@ -100,6 +105,11 @@ function setCommand(grantId, option, values) {
   for (const value of values) {
     words.push(...(value.startsWith("-") ? [`--${option}=${value}`] : [`--${option}`, value]));
   }
+  return programCommand(words);
+}
+
+/** Return a command of the program, '' if a word of it cannot be typed. */
+function programCommand(words) {
   const length = words.reduce((sum, word) => sum + [...word].length, 0);
   const isTypable = length <= MAX_LENGTH && words.every(isShownUnchanged);
   return isTypable ? ["cortex-policy", ...words.map(quoteWord)].join(" ") : "";

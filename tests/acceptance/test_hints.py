@@ -69,3 +69,13 @@ def test_a_hook_without_a_root_leads_to_the_root_option(awkward: Path) -> None:
     (odd / ".cortex/policy").mkdir(parents=True)
     done = result_of("check", "a", "b", cwd=awkward.parent, PRE_COMMIT="1")
     assert '`args: [--root, "x, --help]"]`' in done.stderr
+
+
+def test_an_argument_that_is_not_allowed_leads_to_its_declaration(awkward: Path) -> None:
+    """The hint is the whole command, which prints what may be given."""
+    told(awkward.parent, "set", "example", "--arg", "lines=integer,maximum=80", "--root", NAME, "--allow-widening")
+    denied = told(awkward.parent, "check", "example", "read", "--arg", "lines=81", "--root", NAME)
+    assert "argument not allowed" in denied, denied
+    ((program, *words),) = commands(denied)
+    assert program == "cortex-policy"
+    assert '"maximum": 80' in told(awkward.parent, *words)
