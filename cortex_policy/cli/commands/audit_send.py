@@ -58,7 +58,7 @@ def send(  # noqa: PLR0913 - one parameter for each option
 
     It sends what was logged since its last run, in order, rotated files included; the first run sends the whole log. An
     event may arrive twice, with the same id. The exit code is 3 if events could not be delivered yet. It is 1 if the
-    receiver refused some for good, or if a rotated file was deleted before it was sent.
+    receiver refused some for good, or if a rotated file or lines of one were deleted before they were sent.
 
     $ cortex-policy audit send https://bus.example.org/events
     $ cortex-policy audit send https://bus.example.org/ --mode batch --token t

@@ -5,6 +5,7 @@ import zlib
 from functools import partial
 from gzip import BadGzipFile
 from hashlib import sha256
+from shlex import quote
 
 from cortex_policy.core.audit_chain import parse_chain_digest, parse_follows_digest, select_hashed_bytes
 from cortex_policy.library.event_delivery.cursor import Position, make_position
@@ -84,10 +85,14 @@ class LogLines:
 
     def _lines_of(self, read_at: "ReadAt", offset: int) -> "Iterator[tuple[bytes, Position]]":
         tail = self._tail if offset else b""
+        before = self._position.chain if offset and self._position is not None else ""
         try:
             for line, end, behind in read_complete_lines(read_at, offset, tail):
-                self._tail = behind
-                self._position = make_position(0, end, behind, parse_chain_digest(line))
+                digest = parse_chain_digest(line)
+                if before and digest and not _is_next_in_chain(before, line, digest):
+                    self._add_gap(f"a line does not follow the one before it; {self._hint_at_verify()}")
+                before, self._tail = digest, behind
+                self._position = make_position(0, end, behind, digest)
                 yield line, self._position
         except _NO_MORE:
             self._add_gap("a compressed log is cut off")
@@ -110,11 +115,17 @@ class LogLines:
         return 0, 0
 
     def _check_chain(self, log: "BinaryIO", offset: int) -> None:
-        """Notice that a file does not follow the one before it."""
-        if offset == 0 and self._position is not None and self._position.chain:
-            before = _digest_before(log)
-            if before and before != self._position.chain:
-                self._add_gap("a file between two others is gone")
+        """Notice that a file does not follow the one before it, or goes on from lines that it does not have."""
+        if offset:
+            return
+        before = _digest_before(log)
+        if before is None and (self._position is not None or not self.gaps):  # else that place was reported just now
+            self._add_gap(f"its first lines are gone; {self._hint_at_verify()}")
+        elif before and self._position is not None and self._position.chain not in ("", before):
+            self._add_gap("a file between two others is gone")
+
+    def _hint_at_verify(self) -> str:
+        return f"`cortex-policy audit verify {quote(self._file)}` says where"
 
     def _add_gap(self, why: str) -> None:
         self.gaps += 1
@@ -139,10 +150,21 @@ def _ends_at(read_at: "ReadAt", position: Position) -> bool:
     return sha256(tail).hexdigest() == position.tail_sha256
 
 
-def _digest_before(log: "BinaryIO") -> str:
-    """Return the digest of the line that the first line of a log follows, '' if it is not known."""
+def _is_next_in_chain(before: str, line: bytes, digest: str) -> bool:
+    """Whether the digest of a line covers that of the line right before it: nothing was between them when it was made.
+
+    After a line without a digest nobody asks; `audit verify` follows the chain through those as well.
+    """
+    return sha256(before.encode() + select_hashed_bytes(line)).hexdigest() == digest
+
+
+def _digest_before(log: "BinaryIO") -> str | None:
+    """Return the digest of the line that the first line of a log follows, '' if it is not known.
+
+    None stands for a first line that has a digest, but begins no chain: it followed one in the same file.
+    """
     try:
         first = _reader_of(log)(MAX_LINE_BYTES, 0).partition(b"\n")[0]
     except _NO_MORE:
         return ""
-    return parse_follows_digest(select_hashed_bytes(first)) or ""
+    return parse_follows_digest(select_hashed_bytes(first)) if parse_chain_digest(first) else ""

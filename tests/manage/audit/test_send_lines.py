@@ -181,6 +181,59 @@ def test_a_file_that_is_gone_between_two_others_is_reported(tmp_path: Path) -> N
     assert log.reports == [f"events of `{log.file}` may be missing: a file between two others is gone"]
 
 
+@pytest.mark.parametrize(
+    ("cut", "read", "why"),
+    [
+        ([0], "2 3 4 5", "its first lines are gone"),
+        ([1, 2], "1 4 5", "a line does not follow the one before it"),
+        ([1, 3], "1 3 5", "a line does not follow the one before it"),
+    ],
+)
+@pytest.mark.parametrize("sent", [False, True])
+def test_lines_that_were_cut_out_before_they_were_sent_are_reported(
+    tmp_path: Path, cut: list[int], read: str, why: str, sent: bool
+) -> None:
+    """As `audit verify` finds them, also behind what was sent before; the rest is sent."""
+    log = Log(tmp_path)
+    if sent:
+        log.write(1)
+        assert log.read() == "1"
+        log.rotate()
+    log.write(5)
+    lines = log.file.read_bytes().splitlines(keepends=True)
+    log.file.write_bytes(b"".join(line for number, line in enumerate(lines) if number not in cut))
+    assert log.read() == (" ".join(str(int(number) + 1) for number in read.split()) if sent else read)
+    expected = 2 if cut == [1, 3] else 1
+    assert log.reader.gaps == len(log.reports) == expected
+    assert all(f"may be missing: {why}; `cortex-policy audit verify {log.file}`" in report for report in log.reports)
+    assert log.read() == ""
+    assert len(log.reports) == expected
+
+
+def test_a_line_that_was_cut_out_right_behind_the_last_one_sent_is_reported(tmp_path: Path) -> None:
+    """The cursor knows the digest of that one."""
+    log = Log(tmp_path)
+    log.write(2)
+    assert log.read() == "1 2"
+    log.write(2)
+    lines = log.file.read_bytes().splitlines(keepends=True)
+    log.file.write_bytes(b"".join(lines[:2] + lines[3:]))
+    assert log.read() == "4"
+    assert log.reader.gaps == 1
+
+
+def test_lines_of_other_programs_between_those_of_the_chain_are_no_gap(tmp_path: Path) -> None:
+    """Nor is a line that a killed writer has left, nor a log of before there were chains."""
+    log = Log(tmp_path)
+    log.file.write_bytes(format_event_line("old") + b"\n")
+    log.write(1)
+    with log.file.open("ab") as file:
+        file.write(b'{"id":"other"}\n')
+    log.write(2)
+    assert log.read() == "old 1 other 2 3"
+    assert log.reports == []
+
+
 @pytest.mark.parametrize("follows", [False, True])
 def test_a_log_that_is_cut_is_read_from_its_start(tmp_path: Path, follows: bool) -> None:
     """With a copy, as `copytruncate` makes it, nothing is missing; without one something may be."""
