@@ -169,9 +169,24 @@ def _ruling_denial_text(call: "ToolCall", why: str) -> str:
 
 def _guarded_links(tops: "Iterable[str]", guard: tuple[str, ...]) -> list[tuple[str, str]]:
     """Return each guarded name that is, or leads through, a link, and where that ends: it is closed there as well."""
-    places = [*(f"{top}/{name}" for top in tops for name in PLACES), *guard]
-    ends = [(place, os.path.realpath(place)) for place in places if os.path.lexists(place)]
+    places = [place for top in tops for place in _find_guarded_places(top)]
+    places += filter(os.path.lexists, guard)
+    ends = [(place, os.path.realpath(place)) for place in places]
     return [(place, end) for place, end in ends if end != place]
+
+
+def _find_guarded_places(top: str) -> list[str]:
+    """Return the guarded names that exist below a directory; in one that does not exist no name is looked for."""
+    places, absent = [], set()
+    for name in PLACES:
+        if name.partition("/")[0] in absent:
+            continue
+        place = f"{top}/{name}"
+        if os.path.lexists(place):
+            places.append(place)
+        else:
+            absent.add(name)
+    return places
 
 
 def _guarded_end_text(paths: tuple[str, ...], guard: "Guard") -> str:

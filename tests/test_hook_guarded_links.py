@@ -1,6 +1,7 @@
 """What a guarded name links to is closed to tools as well, by whatever name it is called."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,3 +99,22 @@ def test_a_link_of_the_tool_to_a_guarded_file_is_followed(home: Path, scene: Sce
     (scene.root / "docs" / "innocent").symlink_to(home / ".claude")
     assert decide("docs/innocent/settings.json")
     assert decide("docs/innocent/plans/x") == ""
+
+
+def test_no_name_is_looked_for_in_a_directory_that_does_not_exist(
+    home: Path, decide: Decide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hook looks for these names at each call, and most homes have few of the directories."""
+    looked: list[str] = []
+    lexists = os.path.lexists
+
+    def look(path: str) -> bool:
+        looked.append(path)
+        return lexists(path)
+
+    monkeypatch.setattr(os.path, "lexists", look)
+    (home / ".claude").mkdir()
+    assert not decide(home / "notes")
+    names = {path.removeprefix(f"{home}/") for path in looked if path.startswith(f"{home}/")}
+    assert {".claude/settings.json", ".claude/settings.local.json", ".cursor", ".github", ".vscode"} <= names
+    assert not {name for name in names if name.startswith((".cursor/", ".github/", ".vscode/"))}
