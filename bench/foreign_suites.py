@@ -20,7 +20,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from cortex_policy.core.arguments import find_declaration_problem, format_first_argument_violation
+from cortex_policy.core.arguments import find_declaration_problem, find_first_argument_violation_text
 from cortex_policy.core.compare.declarations import KEYWORDS
 from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.core.ecma_regex import PatternError, Regex
@@ -178,7 +178,7 @@ def schemas(files: dict[str, bytes], draft: str) -> Iterator[Verdict]:
                 if find_declaration_problem(declaration, 0):
                     yield REFUSED, what
                     continue
-                is_met = not format_first_argument_violation({"x": declaration}, {"x": test["data"]})
+                is_met = not find_first_argument_violation_text({"x": declaration}, {"x": test["data"]})
                 yield (SAME if is_met == test["valid"] else LOOSER if is_met else STRICTER), what
 
 

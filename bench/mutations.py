@@ -11,12 +11,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from cortex_policy.core.decode import decode_document
+from cortex_policy.core.decode import decode_grant_document
 from cortex_policy.manage.cases.model import CaseFile
-from cortex_policy.manage.cases.parser import read_case_file
+from cortex_policy.manage.cases.parser import read_case_file_collecting_errors
 from cortex_policy.manage.cases.runner import GrantUnderTest
-from cortex_policy.manage.cases.scaffold import generate_cases_with_coverage
-from cortex_policy.manage.cases.serializer import generated_cases_to_toml
+from cortex_policy.manage.cases.scaffold import generate_case_file_with_coverage
+from cortex_policy.manage.cases.serializer import format_generated_cases_as_toml
 from tests.support.mutants import Score, score
 
 TOP = Path(__file__).parent.parent
@@ -28,9 +28,9 @@ def write_first_cases(document: object, grant_id: str) -> CaseFile:
     """Return the first case file of a grant, as it is read from the disk."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "x.cases.toml")
-        subject = GrantUnderTest(decode_document(document, grant_id), json.dumps(document).encode(), grant_id)
-        path.write_text(generated_cases_to_toml(generate_cases_with_coverage(subject, path.name)[0]))
-        return read_case_file(str(path), path.name)
+        subject = GrantUnderTest(decode_grant_document(document, grant_id), json.dumps(document).encode(), grant_id)
+        path.write_text(format_generated_cases_as_toml(generate_case_file_with_coverage(subject, path.name)[0]))
+        return read_case_file_collecting_errors(str(path), path.name)
 
 
 def row(path: Path) -> Score:

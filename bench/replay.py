@@ -15,8 +15,8 @@ from statistics import median
 
 from cortex_policy.manage.audit.reader import ReadCounts, read_lines_of_logs
 from cortex_policy.manage.diff.grants import compare_grant_bytes
-from cortex_policy.manage.replay.impact import MAX_LINES, describe_impact
-from cortex_policy.manage.replay.replay import load_current_or_proposed_grants, replay
+from cortex_policy.manage.replay.impact import MAX_LINES, estimate_impact_as_text
+from cortex_policy.manage.replay.replay import load_all_current_or_all_proposed_grants, replay_logged_calls
 from cortex_policy.state import Root
 
 MOST, MOST_WAITED = 2.5, 0.3
@@ -97,7 +97,9 @@ def decode_lines(file: Path) -> int:
 def replay_lines(root: Root, file: Path) -> None:
     """Decide each line again."""
     tally = ReadCounts()
-    replay(root, read_lines_of_logs([str(file)], tally), tally, load_current_or_proposed_grants(root))
+    replay_logged_calls(
+        root, read_lines_of_logs([str(file)], tally), tally, load_all_current_or_all_proposed_grants(root)
+    )
 
 
 def seconds(call: Callable[[], object]) -> float:
@@ -155,10 +157,9 @@ def print_wait(root: Root, file: Path, kind: str) -> float:
     change = compare_grant_bytes(
         "git", old, json.dumps({**GRANT, "fsScope": ["apps"], "rate": {"perMinute": 200}}).encode()
     )
-    found = median(seconds(lambda: describe_impact(root, change)) for _ in range(5))
-    print(
-        f"\nThe line of `edit` for {MAX_LINES:,} lines ({kind}): {found * 1000:.0f} ms: {describe_impact(root, change)}"
-    )
+    found = median(seconds(lambda: estimate_impact_as_text(root, change)) for _ in range(5))
+    impact = estimate_impact_as_text(root, change)
+    print(f"\nThe line of `edit` for {MAX_LINES:,} lines ({kind}): {found * 1000:.0f} ms: {impact}")
     return found
 
 

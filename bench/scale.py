@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cortex_policy.manage import listing
 from cortex_policy.manage.diff import grants as grant_diff
-from cortex_policy.manage.stamp.verify import verify_stamp
+from cortex_policy.manage.stamp.verify import find_stamp_mismatches
 from cortex_policy.manage.stamp.write import write_stamp
 from cortex_policy.state import Root
 
@@ -86,8 +86,8 @@ def measure(root: Root) -> None:
     """Time the functions, and the processes less the start of one, each next to a reading of the files."""
     functions: dict[str, Callable[[], object]] = {
         "list_grant_rows": lambda: listing.list_grant_rows(root),
-        "verify_stamp": lambda: verify_stamp(root),
-        "compare_with_revision": lambda: grant_diff.compare_with_revision(root, "HEAD"),
+        "find_stamp_mismatches": lambda: find_stamp_mismatches(root),
+        "make_policy_diff_since_revision": lambda: grant_diff.make_policy_diff_since_revision(root, "HEAD"),
     }
     print(f"| what | times reading | of {ROUNDS} rounds | under {MOST:.0f} |\n|---|--:|--:|---|")
     for name, function in functions.items():
@@ -102,17 +102,17 @@ def measure(root: Root) -> None:
             report(f"`{' '.join(words)}`, less the same over one grant", ratios)
     pack = ("git", "-C", root.path, "repack", "-adq")  # as a clone is, or any repository after a while
     subprocess.run(pack, check=True)
-    against = functions["compare_with_revision"]
+    against = functions["make_policy_diff_since_revision"]
     packed = [seconds(against) / seconds(lambda: read_files(root)) for _ in range(ROUNDS)]
-    report("`compare_with_revision`, in process, objects packed", packed)
+    report("`make_policy_diff_since_revision`, in process, objects packed", packed)
 
 
 def profile(root: Root) -> None:
     """Print where the functions spend their time."""
     for function in (
         lambda: listing.list_grant_rows(root),
-        lambda: verify_stamp(root),
-        lambda: grant_diff.compare_with_revision(root, "HEAD"),
+        lambda: find_stamp_mismatches(root),
+        lambda: grant_diff.make_policy_diff_since_revision(root, "HEAD"),
     ):
         profiler = cProfile.Profile()
         profiler.runcall(function)

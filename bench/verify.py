@@ -10,10 +10,10 @@ from statistics import median
 
 from replay import decode_lines
 
-from cortex_policy.core.audit_chain import begin_chain, chain_line, parse_chain_digest
-from cortex_policy.core.audit_event import Event, to_json_line
+from cortex_policy.core.audit_chain import chain_first_line, chain_line, parse_chain_digest
+from cortex_policy.core.audit_event import Event, event_to_cloudevent_line
 from cortex_policy.manage.audit import verify
-from cortex_policy.manage.audit.files import open_logs
+from cortex_policy.manage.audit.log_files import open_logs
 
 MOST = 1.0  # times `json.loads`
 
@@ -31,8 +31,8 @@ def log(file: Path, count: int, detail: str) -> None:
             args = {"repo": "main", "path": f"apps/{number}/main.py"}
             words = (f"{number:032x}", number * 10**8, "git", "git", "tree")
             event = Event(*words, args, is_allowed=True, reason="allowed", root="/srv/repo")
-            text = to_json_line(event, detail, digest)
-            text = chain_line(text, before, b"", digest) if before else begin_chain(text, None, digest)
+            text = event_to_cloudevent_line(event, detail, digest)
+            text = chain_line(text, before, b"", digest) if before else chain_first_line(text, None, digest)
             before = parse_chain_digest(text[:-1])
             out.write(text)
 

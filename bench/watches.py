@@ -51,9 +51,9 @@ def measure_ways(root: Path) -> dict[str, list[float]]:
     from cortex_policy.library import preconditions  # noqa: PLC0415
 
     found = {TOLD: microseconds(root)}
-    kept, preconditions.is_on_local_file_system = preconditions.is_on_local_file_system, lambda _: False
+    kept, preconditions.is_on_known_local_file_system = preconditions.is_on_known_local_file_system, lambda _: False
     found[NEVER] = microseconds(root)
-    preconditions.is_on_local_file_system = kept
+    preconditions.is_on_known_local_file_system = kept
     for name, (kind, number) in LIMITS.items():
         limit = Path(f"/proc/sys/user/max_inotify_{kind}")
         before = limit.read_text()

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import Settings as Settings
     from cortex_policy.core.model import StateError as StateError
     from cortex_policy.core.model import UsageError as UsageError
-    from cortex_policy.library.cache import StoreStats as StoreStats
     from cortex_policy.library.decorator import enforced as enforced
     from cortex_policy.library.functions import enforce as enforce
     from cortex_policy.library.functions import load_grant as load_grant
     from cortex_policy.library.functions import load_grant_async as load_grant_async
+    from cortex_policy.library.grant_cache import StoreStats as StoreStats
     from cortex_policy.library.http_sink import HttpSink as HttpSink
     from cortex_policy.library.sinks import CallableSink as CallableSink
     from cortex_policy.library.sinks import LoggingSink as LoggingSink

@@ -7,9 +7,9 @@ from cortex_policy.core import Value
 from cortex_policy.core.arguments import find_declared_types
 from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
 from cortex_policy.core.model import WAITING, CortexPolicyError, UsageError
-from cortex_policy.core.path_arguments import ALWAYS, NEVER, when_argument_is_path
+from cortex_policy.core.path_arguments import ALWAYS, NEVER, find_path_condition_of_argument
 from cortex_policy.state import read_all
-from cortex_policy.state.enforcement import AuditedCall, load_grant_for_call
+from cortex_policy.state.enforcement import AuditedCall, load_grant_and_settings_for_call
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class _GivenArgs(Value):
         return {**self.typed, **{name: _coerce_word(grant, name, word) for name, word in self.words.items()}}
 
 
-def parse_number_option(option: str, text: str) -> float | int | None:
+def parse_number_option_or_none(option: str, text: str) -> float | int | None:
     """Return the number an option's text stands for, None if it is not a plain number or out of range."""
     whole, _, fraction = text.partition(".")
     if not whole or not _DIGITS.issuperset(whole + fraction):
@@ -113,10 +113,10 @@ def _parse_cost(digits: str) -> int | None:
 
 def _load_grant_and_settings(call: Call) -> "tuple[Grant, Settings]":
     """Load the grant and the settings of a call; raise CortexPolicyError."""
-    return load_grant_for_call(call.grant, call.root, require_path=call.require_path)
+    return load_grant_and_settings_for_call(call.grant, call.root, require_path=call.require_path)
 
 
-def decide_with_wait(
+def decide_outcome_with_wait(
     call: Call,
     notice: "Notice | None" = None,
     load: "Callable[[Call], tuple[Grant, Settings]]" = _load_grant_and_settings,
@@ -131,10 +131,12 @@ def decide_with_wait(
         error = raised
     if notice is not None:
         notice.end()
-    return make_outcome(call, audited, error, start)
+    return make_outcome_of_decided_call(call, audited, error, start)
 
 
-def make_outcome(call: Call, audited: AuditedCall, error: CortexPolicyError | None, start: int) -> CallOutcome:
+def make_outcome_of_decided_call(
+    call: Call, audited: AuditedCall, error: CortexPolicyError | None, start: int
+) -> CallOutcome:
     """Return the result of a call that was decided, or failed; it began at `start` of `perf_counter_ns`."""
     decision = audited.decision if error is None else None  # it does not count if the log could not be written
     duration_us = (time.perf_counter_ns() - start) // 1000
@@ -215,7 +217,7 @@ def _parse_json_object(text: str) -> "dict[str, object]":
 
 def _coerce_word(grant: "Grant", name: str, word: str) -> object:
     """Give a word the type its grant declares; without a declaration it is JSON if it parses as JSON, else a string."""
-    condition, types = when_argument_is_path(grant, name), find_declared_types(grant.args, name)
+    condition, types = find_path_condition_of_argument(grant, name), find_declared_types(grant.args, name)
     if condition == ALWAYS or "string" in types:
         return word
     try:

@@ -12,7 +12,7 @@ import time
 
 from cortex_policy import DECISION_MODULES, load_modules_from_bytecode
 from cortex_policy.core import Value
-from cortex_policy.core.hooks.denials import NO_OPINION, format_denial_for_model, format_denial_output
+from cortex_policy.core.hooks.denials import NO_OPINION, escape_reason_for_model, make_denial_outputs
 from cortex_policy.core.hooks.payload import AGENTS, MAX_BYTES
 from cortex_policy.state import read_all
 
@@ -35,8 +35,8 @@ _HOOK_DECISION_MODULES = (  # each after those that it needs
     "state/counted_call_deliveries", "state/hooks_file", "hook_decision",
 )  # fmt: skip
 _SHELL_MODULES = (  # as above
-    "core/hooks/shell_input", "core/hooks/known_programs", "core/hooks/shell_words", "core/hooks/shell_syntax",
-    "core/hooks/wrapper_commands", "core/hooks/interactive_shells", "core/hooks/shell_commands",
+    "core/hooks/simple_commands", "core/hooks/known_programs", "core/hooks/word_scanner", "core/hooks/shell_syntax",
+    "core/hooks/wrapper_commands", "core/hooks/interactive_shells", "core/hooks/forbidden_commands",
 )  # fmt: skip
 _FIELDS = {"--root": "root", "--deadline": "deadline_seconds", "--install": "tag"}
 DENIED = 2
@@ -71,7 +71,7 @@ class HookWords(Value):
     tag: str = ""
 
 
-def answer_agent(argv: list[str], closed: list[int], error_text: "ErrorText") -> "Never":
+def answer_agent_and_exit(argv: list[str], closed: list[int], error_text: "ErrorText") -> "Never":
     """Answer one hook call and exit: 0 if the policy has no objection, else 2.
 
     `closed` are those of the descriptors 0-2 that were closed, `error_text` describes a bug.
@@ -87,7 +87,7 @@ def answer_agent(argv: list[str], closed: list[int], error_text: "ErrorText") ->
     except HookWordsError as error:
         process.deny(str(error))
     except BaseException as error:  # noqa: BLE001 - every way out is a denial
-        process.deny(format_failure(error, error_text))
+        process.deny(format_uncaught_error(error, error_text))
     process.deny("no answer was found")
 
 
@@ -120,12 +120,12 @@ class HookProcess:
         load_modules_from_bytecode(*DECISION_MODULES, *_HOOK_DECISION_MODULES)
         if b'"command"' in data or b'"cmd"' in data:  # what is not loaded here is loaded once it is needed
             load_modules_from_bytecode(*_SHELL_MODULES)
-        from cortex_policy.hook_decision import decide_payload  # noqa: PLC0415 - once signals are handled
+        from cortex_policy.hook_decision import decide_denial_text  # noqa: PLC0415 - once signals are handled
 
         late = f"the policy was not read and applied within {words.deadline_seconds:g} s; try again later, once"
         self._set_timer(max(end - time.monotonic(), _REPEAT_SECONDS), late)
         reader = self._fork(
-            lambda tell_agent: decide_payload(data, words.agent, words.root, words.tag, tell_agent),
+            lambda tell_agent: decide_denial_text(data, words.agent, words.root, words.tag, tell_agent),
             words.deadline_seconds + 1,
         )
         while part := os.read(reader, MAX_MESSAGE):
@@ -155,13 +155,13 @@ class HookProcess:
             for number in (_signal.SIGALRM, *_DEADLY_SIGNALS):
                 _signal.signal(number, _signal.SIG_DFL)
             _signal.setitimer(_signal.ITIMER_REAL, seconds)  # ends it if the parent was killed
-            close_other_descriptors(writer)
+            close_all_descriptors_except(writer)
             try:
                 reason = decide(lambda agent: _write_all(writer, b"%s%s\n" % (_AGENT, agent.encode())))
             except Exception as error:  # noqa: BLE001 - a bug denies
-                reason = format_failure(error, self._error_text)
+                reason = format_uncaught_error(error, self._error_text)
             _write_all(
-                writer, _DENY + format_denial_for_model(reason).encode("utf-8", "backslashreplace") if reason else _PASS
+                writer, _DENY + escape_reason_for_model(reason).encode("utf-8", "backslashreplace") if reason else _PASS
             )
             code = 0
         finally:
@@ -196,7 +196,7 @@ class HookProcess:
             _signal.setitimer(_signal.ITIMER_REAL, OUTPUT_SECONDS, _REPEAT_SECONDS)
             self._kill_child()
             try:
-                output, error = format_denial_output(self._split_message()[0], reason)
+                output, error = make_denial_outputs(self._split_message()[0], reason)
             except Exception:  # noqa: BLE001 - out of memory: the exit code alone would let the call run in some agents
                 output, error = b"", _NO_REASON
             _write_once(2, error)
@@ -219,7 +219,7 @@ class HookProcess:
         return (told, rest) if is_told else (self._agent, self._message)
 
 
-def format_failure(error: BaseException, error_text: "ErrorText") -> str:
+def format_uncaught_error(error: BaseException, error_text: "ErrorText") -> str:
     """Say what the system did not give to the hook, or where this program has a bug."""
     if isinstance(error, OSError):
         return f"the hook could not run: {(error.strerror or 'an error of the system').lower()}; try again later, once"
@@ -231,7 +231,7 @@ def format_bug(error: BaseException) -> str:
     return f"the hook could not run: a bug in this program ({type(error).__name__})"
 
 
-def close_other_descriptors(descriptor: int) -> None:
+def close_all_descriptors_except(descriptor: int) -> None:
     """Close all descriptors but one: an agent waits until every process has closed its pipes."""
     os.closerange(0, descriptor)
     os.closerange(descriptor + 1, _MAX_DESCRIPTORS)

@@ -9,14 +9,14 @@ from cortex_policy import load_modules_from_bytecode
 from cortex_policy.core.decode import DECIDED_BY_RULES, MalformedError, decode_json
 from cortex_policy.core.engine import find_denial_before_rate
 from cortex_policy.core.hooks import PayloadError
-from cortex_policy.core.hooks.guarded_files import PLACES, find_guarded_path_denial
+from cortex_policy.core.hooks.guarded_files import PLACES, find_guarded_path_denial_text
 from cortex_policy.core.hooks.payload import CANARY, MAX_BYTES, detect_agent, read_tool_call
 from cortex_policy.core.hooks.ruling import (
     ToolOutcome,
-    add_extra_paths,
+    add_paths_to_arguments,
     apply_rules,
-    find_outside_path_problem,
-    find_unclear_argument,
+    find_misread_mcp_argument_text,
+    find_outside_path_text,
 )
 from cortex_policy.core.hooks.tool_inputs import select_inputs_to_log
 from cortex_policy.core.model import (
@@ -34,22 +34,22 @@ from cortex_policy.core.model import (
     Settings,
 )
 from cortex_policy.core.path_arguments import collapse_path
-from cortex_policy.state import home_directory, sha256
+from cortex_policy.state import find_home_directory_or_empty, sha256
 from cortex_policy.state.counted_call_deliveries import CallDelivery
 from cortex_policy.state.enforcement import (
     AuditedCall,
     check_host_stop,
-    decide_request_and_take,
-    load_grant_in_root_for_call,
+    decide_resolved_request_and_take_hit,
+    load_grant_and_settings_in_root_for_call,
     open_budgets_of_root,
 )
-from cortex_policy.state.grants import find_root
+from cortex_policy.state.grants import find_named_or_only_root
 from cortex_policy.state.hooks_file import load_rules_and_settings
 from cortex_policy.state.paths import (
     PathWalk,
     ProtectedPaths,
     UnresolvablePathError,
-    protected_paths,
+    find_protected_paths,
     resolve_path_arguments,
 )
 
@@ -71,7 +71,7 @@ _NOTHING = ProtectedPaths(frozenset(), ())
 _NO_DEVICE = -1  # so that each link is looked at, whatever file system it is in
 
 
-def decide_payload(data: bytes, named: str, root: str, tag: str, tell_agent: "Callable[[str], object]") -> str:
+def decide_denial_text(data: bytes, named: str, root: str, tag: str, tell_agent: "Callable[[str], object]") -> str:
     """Decide a call, and take its hits; return why it is denied, in words for a model, '' if there is no objection.
 
     `named`, `root` and `tag` are of the installed line: the agent, '' for any, the root, and its tag. `tell_agent` gets
@@ -107,9 +107,9 @@ def _apply_rules_of_root(
     """Return what the grants are asked; if the rules decide alone, write the audit log, and return what they say."""
     with AuditedCall(DECIDED_BY_RULES, call.tool, {}, 1, peek=False, is_recorded=call.tool != CANARY) as audited:
         check_host_stop()
-        root = find_root(named_root)
+        root = find_named_or_only_root(named_root)
         rules, settings = load_rules_and_settings(root)
-        home = home_directory()
+        home = find_home_directory_or_empty()
         ruling = apply_rules(call, rules, home)
         tops = dict.fromkeys((root.path, call.cwd, home))
         guard = _make_guard(call, rules, _guarded_links(tops, rules.guard) if ruling.paths else [])
@@ -137,7 +137,7 @@ def _make_guard(call: "ToolCall", rules: "HookRules", links: list[tuple[str, str
     def guarded_text(path: str) -> str:
         """Return why a path is guarded, as spelled or through a guarded link; '' if it is not."""
         spellings = [path, *(name + path[len(end) :] for name, end in links if f"{path}/".startswith(f"{end}/"))]
-        return next(filter(None, (find_guarded_path_denial(one, call, rules) for one in spellings)), "")
+        return next(filter(None, (find_guarded_path_denial_text(one, call, rules) for one in spellings)), "")
 
     return guarded_text
 
@@ -236,10 +236,10 @@ class _GrantQuestions:
         audited = AuditedCall(check.grant, check.action, check.args, 1, peek=is_peek)
         try:
             with audited:
-                grant, settings = load_grant_in_root_for_call(self._root, check.grant)
+                grant, settings = load_grant_and_settings_in_root_for_call(self._root, check.grant)
                 if grant.fs_scope and not check.no_path:
                     settings = Settings(**{**vars(settings), "require_path": True})
-                audited.set_grant_and_open_log(grant, add_extra_paths(grant, check), settings)
+                audited.set_grant_and_open_log(grant, add_paths_to_arguments(grant, check), settings)
                 decision = audited.decision = self._decide(check, grant, audited)
         except CortexPolicyError as error:
             return ToolOutcome(_error_denial_text(error), check, audited.grant, error=error)
@@ -247,8 +247,8 @@ class _GrantQuestions:
 
     def _decide(self, check: "GrantCheck", grant: "Grant", audited: AuditedCall) -> Decision:
         origin, settings = _origin_of(grant), audited.settings
-        protected = protected_paths(origin, settings)
-        if why := find_unclear_argument(grant, check):
+        protected = find_protected_paths(origin, settings)
+        if why := find_misread_mcp_argument_text(grant, check):
             return Decision(ARGUMENT_NOT_ALLOWED, why)
         # INVARIANT: from the directories as the call spells them: a program may collapse `..` before links are followed
         requests = [
@@ -264,7 +264,9 @@ class _GrantQuestions:
         if denial is not None:
             return denial
         budgets = open_budgets_of_root(origin.root_identity, settings, None if audited.peek else self._delivery)
-        decision = decide_request_and_take(grant, origin, requests[0], settings, budgets, peek=audited.peek)
+        decision = decide_resolved_request_and_take_hit(
+            grant, origin, requests[0], settings, budgets, peek=audited.peek
+        )
         if audited.peek and decision.reason is RATE_LIMITED and self._is_repeat():
             return Decision(ALLOWED, "", (), decision.budget, decision.paths)  # its own hit may fill this budget
         return decision
@@ -280,7 +282,7 @@ class _GrantQuestions:
     ) -> Decision | None:
         """Deny paths outside of the root or guarded, and those that are denied from another directory of the call."""
         for request in requests:
-            why = find_outside_path_problem(grant, request) if check.within_root else ""
+            why = find_outside_path_text(grant, request) if check.within_root else ""
             ends = [path.resolved for path in request.paths if path.resolved is not None]
             why = why or next(filter(None, map(self._guard, ends)), "")
             if why:
@@ -297,7 +299,7 @@ class _GrantQuestions:
         """Whether the hit of this call was taken at an earlier delivery."""
         if self._counted is None or self._delivery is None:
             return False
-        grant, settings = load_grant_in_root_for_call(self._root, self._counted.grant)
+        grant, settings = load_grant_and_settings_in_root_for_call(self._root, self._counted.grant)
         budgets = open_budgets_of_root(_origin_of(grant).root_identity, settings, self._delivery)
         return budgets.peek(grant.tool, self._counted.action, grant.rate.per_minute).repeat
 

@@ -60,14 +60,14 @@ def run_command_line(argv: list[str]) -> int:
     if argv[:1] and argv[0] in CHECK_NAMES:
         gc.disable()  # a check ends before there is much to collect, and a collection takes 2 % of it
         _load_modules_of_check("check")
-        call = parse_check_argv(argv[1:], argv[0])
+        call = parse_check_argv_or_none(argv[1:], argv[0])
         if call is not None:
             _answer_call_and_exit(call)
         gc.enable()
     if argv[:1] == ["run"]:
         gc.disable()  # as for a check, unless a list of paths may have no end
         _load_modules_of_check("check", "program_exec", "run")
-        run_words = parse_run_argv(argv[1:])
+        run_words = parse_run_argv_or_none(argv[1:])
         if run_words is None or run_words.for_each:
             gc.enable()
         if run_words is not None:
@@ -85,22 +85,24 @@ def run_command_line(argv: list[str]) -> int:
 
 def _validate_plain_words(words: list[str]) -> int | None:
     """Validate by plain words, and return the exit code; None for others."""
-    from cortex_policy.cli.commands.validate_argv import parse_validate_argv  # noqa: PLC0415 - see `run`
+    from cortex_policy.cli.command_errors import Invocation, run_and_print_policy_errors  # noqa: PLC0415
+    from cortex_policy.cli.commands.validate_argv import parse_validate_argv_or_none  # noqa: PLC0415 - see `run`
     from cortex_policy.cli.commands.validate_run import run_validate  # noqa: PLC0415
-    from cortex_policy.cli.exit_guard import Invocation, run_guarded  # noqa: PLC0415
 
-    options = parse_validate_argv(words)
+    options = parse_validate_argv_or_none(words)
     if options is None:
         return None
     gc.disable()  # validating ten thousand grants makes no reference cycles
-    return run_guarded(lambda: run_validate(options), Invocation(changes=options.fix, is_json=options.json))
+    return run_and_print_policy_errors(
+        lambda: run_validate(options), Invocation(changes=options.fix, is_json=options.json)
+    )
 
 
 def _serve_shell(words: list[str]) -> int:
     """Answer a shell until it ends, as the script of `shell-init` asks for it."""
     from cortex_policy.shell.server import serve_shell  # noqa: PLC0415 - see `run`
 
-    return serve_shell(words, parse_check_argv)
+    return serve_shell(words, parse_check_argv_or_none)
 
 
 def _print_shell_script(words: list[str]) -> int | None:
@@ -137,15 +139,15 @@ def _answer_agent_and_exit(argv: list[str]) -> "Never":
     why = ""
     try:
         load_modules_from_bytecode(*HOOK_MODULES)
-        from cortex_policy.hook import answer_agent  # noqa: PLC0415 - see `run`
+        from cortex_policy.hook import answer_agent_and_exit  # noqa: PLC0415 - see `run`
 
-        answer_agent(argv, _open_standard_descriptors(), _format_internal_error)
+        answer_agent_and_exit(argv, _open_standard_descriptors(), _format_internal_error)
     except BaseException as error:  # noqa: BLE001 - every way out is a denial
         why = _format_internal_error(error)
     try:
-        from cortex_policy.core.hooks.denials import format_denial_output  # noqa: PLC0415 - as above
+        from cortex_policy.core.hooks.denials import make_denial_outputs  # noqa: PLC0415 - as above
 
-        os.write(1, format_denial_output(argv[0] if argv else "", why)[0])
+        os.write(1, make_denial_outputs(argv[0] if argv else "", why)[0])
     finally:
         _print_and_exit(DENIED_TO_AGENT, why)
 
@@ -158,28 +160,28 @@ def _load_modules_of_check(*files: str) -> None:
 
 def _answer_call_and_exit(call: "Call") -> "Never":
     """Decide a call, print what it asks for, and exit with its code; a silent allow loads no renderer."""
-    from cortex_policy.check import decide_with_wait  # noqa: PLC0415
+    from cortex_policy.check import decide_outcome_with_wait  # noqa: PLC0415
 
-    outcome = decide_with_wait(call, _make_wait_notice(call))
+    outcome = decide_outcome_with_wait(call, _make_wait_notice(call))
     if outcome.is_silent:
         os._exit(outcome.exit_code)
     load_modules_from_bytecode("core/text", "render")
-    from cortex_policy.render import render_outcome, write_and_exit  # noqa: PLC0415
+    from cortex_policy.render import render_outcome_unless_silent, write_rendered_call_and_exit  # noqa: PLC0415
 
     if call.explain:
-        from cortex_policy.cli.output.explanation import render_explanation  # noqa: PLC0415 - few calls ask for it
+        from cortex_policy.cli.output.explanation import render_outcome_with_explanation  # noqa: PLC0415 - few calls ask for it
 
-        write_and_exit(render_explanation(outcome))
-    write_and_exit(render_outcome(outcome))
+        write_rendered_call_and_exit(render_outcome_with_explanation(outcome))
+    write_rendered_call_and_exit(render_outcome_unless_silent(outcome))
 
 
 def _make_wait_notice(call: "Call") -> "Notice | None":
     if not call.wait_seconds:
         return None
     gc.enable()  # it may decide again and again for an hour
-    from cortex_policy.cli.output.call_wait_notice import make_call_wait_notice  # noqa: PLC0415 - few calls wait
+    from cortex_policy.cli.output.call_wait_notice import make_call_wait_notice_or_none  # noqa: PLC0415 - few calls wait
 
-    return make_call_wait_notice(call)
+    return make_call_wait_notice_or_none(call)
 
 
 def _print_and_exit(code: int, message: str) -> "Never":
@@ -222,7 +224,7 @@ def _open_standard_descriptors() -> list[int]:
     return closed
 
 
-def parse_check_argv(argv: list[str], command: str = "check") -> "Call | None":
+def parse_check_argv_or_none(argv: list[str], command: str = "check") -> "Call | None":
     """Parse the words after `check`; return None for anything not plain, which Typer then parses."""
     from cortex_policy.check import Call  # noqa: PLC0415
 
@@ -230,17 +232,17 @@ def parse_check_argv(argv: list[str], command: str = "check") -> "Call | None":
     return Call(command=command, **fields) if fields is not None else None
 
 
-def parse_run_argv(argv: list[str]) -> "Run | None":
+def parse_run_argv_or_none(argv: list[str]) -> "Run | None":
     """Parse the words after `run`; return None for anything not plain, which Typer then parses."""
     from cortex_policy.check import Call  # noqa: PLC0415
-    from cortex_policy.run import Run, parse_denied_exit_code, split_argv  # noqa: PLC0415
+    from cortex_policy.run import Run, parse_denied_exit_code_or_none, split_argv_at_double_dash  # noqa: PLC0415
 
-    words, command = split_argv(argv)
+    words, command = split_argv_at_double_dash(argv)
     fields = _parse_call_fields(words, _RUN_FLAGS, _RUN_OPTIONS)
     if fields is None or not command:
         return None
     if "denied_exit" in fields:
-        fields["denied_exit"] = parse_denied_exit_code(fields["denied_exit"])
+        fields["denied_exit"] = parse_denied_exit_code_or_none(fields["denied_exit"])
         if fields["denied_exit"] is None:
             return None
     own = {name: fields.pop(name) for name in ("denied_exit", "for_each", "nul") if name in fields}
@@ -267,11 +269,11 @@ def _parse_numbers(fields: "dict[str, Any]") -> bool:
     """Give the options that are numbers their values; return False if one is not a number in its range."""
     if fields.keys().isdisjoint(_NUMBER_OPTIONS.values()):
         return True
-    from cortex_policy.check import parse_number_option  # noqa: PLC0415 - as in `run`
+    from cortex_policy.check import parse_number_option_or_none  # noqa: PLC0415 - as in `run`
 
     for option, field in _NUMBER_OPTIONS.items():
         if field in fields:
-            fields[field] = parse_number_option(option, fields[field])
+            fields[field] = parse_number_option_or_none(option, fields[field])
             if fields[field] is None:
                 return False
     return True

@@ -67,7 +67,7 @@ def make_execution_error(file: str, error: OSError, more: str = COUNTED) -> Cort
     return CortexPolicyError(reason, f"`{file}`: {format_os_error(error)}{more}")
 
 
-def execute_program(program: str, words: list[str]) -> CortexPolicyError:
+def execute_program_or_return_error(program: str, words: list[str]) -> CortexPolicyError:
     """Replace this process by a program, and return the error if the system refuses.
 
     The program is executed by the name that was found, not by a descriptor: a script would see `/dev/fd/3` as its name,

@@ -22,34 +22,34 @@ class RenderedCall(Value):
     err: str = ""
 
 
-def render_outcome(outcome: "CallOutcome") -> RenderedCall:
+def render_outcome_unless_silent(outcome: "CallOutcome") -> RenderedCall:
     """Return the answer as text for people, or as one line of JSON; nothing if nobody would read it."""
-    return RenderedCall(outcome.exit_code) if outcome.is_silent else render_outcome_in_full(outcome)
+    return RenderedCall(outcome.exit_code) if outcome.is_silent else render_outcome_even_if_silent(outcome)
 
 
-def render_outcome_in_full(outcome: "CallOutcome") -> RenderedCall:
+def render_outcome_even_if_silent(outcome: "CallOutcome") -> RenderedCall:
     """Return the answer as text for people, also if it is an allowance, or as one line of JSON."""
     code = outcome.exit_code
     if outcome.call.json:
         return RenderedCall(code, format_outcome_json_line(outcome) + "\n")
     remedy = _make_outcome_hint(outcome)
-    lines = map(format_message_line, [format_decision_line(outcome), *([f"hint: {remedy}"] if remedy else [])])
+    lines = map(format_message_line, [format_outcome_text_line(outcome), *([f"hint: {remedy}"] if remedy else [])])
     is_one_line = outcome.call.command == "run" and not isinstance(outcome.error, UsageError)
     text = escape_output(("; " if is_one_line else "\n").join(lines) + "\n")
     if not outcome.decision and "Z" in text and os.isatty(2):
-        from cortex_policy.state.local_times import localize_times_in  # noqa: PLC0415 - few denials have a time
+        from cortex_policy.state.local_times import localize_times_in_text  # noqa: PLC0415 - few denials have a time
 
-        text = localize_times_in(text)
+        text = localize_times_in_text(text)
     return RenderedCall(code, out=text) if outcome.decision else RenderedCall(code, err=text)
 
 
-def write_and_exit(output: RenderedCall) -> "Never":
+def write_rendered_call_and_exit(output: RenderedCall) -> "Never":
     """Print an output and exit; if stdout or stderr cannot be written, the exit code stays the same."""
-    write_output(output)
+    write_rendered_call(output)
     os._exit(output.exit_code)
 
 
-def write_output(output: RenderedCall) -> None:
+def write_rendered_call(output: RenderedCall) -> None:
     """Print an output, as far as stdout and stderr can be written."""
     for descriptor, text in ((1, output.out), (2, output.err)):
         data = text.encode("utf-8", "backslashreplace")
@@ -60,7 +60,7 @@ def write_output(output: RenderedCall) -> None:
             continue
 
 
-def format_decision_line(outcome: "CallOutcome") -> str:
+def format_outcome_text_line(outcome: "CallOutcome") -> str:
     """Return the answer in one line, not yet escaped."""
     call, decision, error = outcome.call, outcome.decision, outcome.error
     if isinstance(error, UsageError):
@@ -117,9 +117,9 @@ def _unchecked_scope_text(outcome: "CallOutcome") -> str:
 
 def format_outcome_json_line(outcome: "CallOutcome", **more: object) -> str:
     """Return the answer as one line of JSON: the members every answer has, then `more`."""
-    from cortex_policy.core.json_text import format_json  # noqa: PLC0415 - most answers are for people
+    from cortex_policy.core.json_text import format_ascii_json  # noqa: PLC0415 - most answers are for people
 
-    return escape_json_output(format_json({**outcome_to_json(outcome), **more}))
+    return escape_json_output(format_ascii_json({**outcome_to_json(outcome), **more}))
 
 
 def outcome_to_json(outcome: "CallOutcome") -> dict[str, object]:

@@ -12,7 +12,7 @@ from cortex_policy.core.text import (
     format_message_line,
     join_words_that_fit,
 )
-from cortex_policy.render import format_decision_line, format_outcome_json_line
+from cortex_policy.render import format_outcome_json_line, format_outcome_text_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def format_explanation(
     outcome: "CallOutcome", explained: "CallExplanation", *, width: int = _DEFAULT_WIDTH, is_coloured: bool = False
 ) -> str:
     """Return the answer with its explanation as lines for people, folded at a width."""
-    head = [format_message_line(format_decision_line(outcome)), *_decision_lines(explained, outcome)]
+    head = [format_message_line(format_outcome_text_line(outcome)), *_decision_lines(explained, outcome)]
     rows = [
         line for step in explained.explanation.steps for line in _rule_step_lines(step, width, is_coloured=is_coloured)
     ]

@@ -2,10 +2,10 @@
 
 import os
 
-from cortex_policy.check import Call, CallOutcome, decide_with_wait
+from cortex_policy.check import Call, CallOutcome, decide_outcome_with_wait
 from cortex_policy.core import Value
 from cortex_policy.core.model import CortexPolicyError, UsageError
-from cortex_policy.program_exec import COUNTED, execute_program, find_program, make_execution_error
+from cortex_policy.program_exec import COUNTED, execute_program_or_return_error, find_program, make_execution_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Run(Value):
     nul: bool = False  # paths on standard input end with NUL
 
 
-def split_argv(argv: list[str]) -> tuple[list[str], tuple[str, ...]]:
+def split_argv_at_double_dash(argv: list[str]) -> tuple[list[str], tuple[str, ...]]:
     """Split the words after `run` at the first `--`: options, and the command, which is empty without one."""
     if "--" not in argv:
         return argv, ()
@@ -38,7 +38,7 @@ def split_argv(argv: list[str]) -> tuple[list[str], tuple[str, ...]]:
     return argv[:index], tuple(argv[index + 1 :])
 
 
-def parse_denied_exit_code(text: str) -> int | None:
+def parse_denied_exit_code_or_none(text: str) -> int | None:
     """Return the exit code that `--denied-exit` names, None unless it is 1 to 255."""
     digits = text.lstrip("0") if text.isascii() and text.isdigit() else ""
     return int(digits) if 0 < len(digits) <= len(str(MAX_EXIT_CODE)) and int(digits) <= MAX_EXIT_CODE else None
@@ -57,16 +57,16 @@ def decide_and_exec_command(run: Run, notice: "Notice | None" = None) -> "Never"
     if run.for_each:
         os._exit(_run_for_each(run, program, notice))
     words = _decide_or_exit_code(run, notice)
-    os._exit(words if isinstance(words, int) else _print_error(run, execute_program(program, words)))
+    os._exit(words if isinstance(words, int) else _print_error(run, execute_program_or_return_error(program, words)))
 
 
 def _run_for_each(run: Run, program: str, notice: "Notice | None") -> int:
     """Decide each path on standard input, and run the command for each allowed one; return the first code but 0."""
-    from cortex_policy.run_for_each import read_paths  # noqa: PLC0415 - few runs have a list
+    from cortex_policy.run_for_each import read_paths_from_stdin  # noqa: PLC0415 - few runs have a list
 
     first = 0
     try:
-        for path in read_paths(nul=run.nul):
+        for path in read_paths_from_stdin(nul=run.nul):
             call = Call(**{**vars(run.call), "paths": (path,)})
             words = _decide_or_exit_code(Run(**{**vars(run), "call": call}), notice)
             code = words if isinstance(words, int) else _run_in_child(run, program, words)
@@ -81,7 +81,7 @@ def _run_in_child(run: Run, program: str, words: list[str]) -> int:
     from cortex_policy.run_for_each import fork_and_wait  # noqa: PLC0415 - as above
 
     try:
-        return fork_and_wait(lambda: _print_error(run, execute_program(program, words)))
+        return fork_and_wait(lambda: _print_error(run, execute_program_or_return_error(program, words)))
     except OSError as error:  # no process can be started
         return _print_error(run, make_execution_error(program, error))
 
@@ -90,7 +90,7 @@ def _decide_or_exit_code(run: Run, notice: "Notice | None") -> "list[str] | int"
     """Decide a call; return the words of its command, or the exit code of an error or denial, which is printed."""
     try:
         _check_single_path(run)
-        outcome = decide_with_wait(run.call, notice)
+        outcome = decide_outcome_with_wait(run.call, notice)
         return _print_outcome(run, outcome) if outcome.exit_code else _fill_in_path(run, outcome.decision)
     except UsageError as error:
         return _print_error(run, error)
@@ -102,10 +102,10 @@ def _print_error(run: Run, error: CortexPolicyError) -> int:
 
 
 def _print_outcome(run: Run, outcome: CallOutcome) -> int:
-    from cortex_policy.render import render_outcome, write_output  # noqa: PLC0415 - an allowed call prints nothing
+    from cortex_policy.render import render_outcome_unless_silent, write_rendered_call  # noqa: PLC0415 - an allowed call prints nothing
 
     code = outcome.exit_code
-    write_output(render_outcome(outcome))
+    write_rendered_call(render_outcome_unless_silent(outcome))
     return run.denied_exit if run.denied_exit is not None and code in _DENIALS else code
 
 

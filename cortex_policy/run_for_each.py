@@ -16,7 +16,7 @@ INTERRUPTED = 130
 _SIGNAL_BASE = 128  # a shell adds the signal's number to it for a process that a signal has ended
 
 
-def read_paths(*, nul: bool = False) -> "Iterator[str]":
+def read_paths_from_stdin(*, nul: bool = False) -> "Iterator[str]":
     """Yield the paths on standard input as they come, one a line or up to a NUL.
 
     Raises UsageError if there is no path, or if the input is not such a list.

@@ -14,8 +14,8 @@ from shells import completions
 from cortex_policy.cli.exit_codes import list_exit_codes
 from cortex_policy.core.settings import SETTINGS
 from cortex_policy.manage.init.pre_commit import make_pre_commit_manifest
-from cortex_policy.schema.catalog import RULES
-from cortex_policy.schema.editor_schema import editor_schema
+from cortex_policy.schema.editor_schema import make_editor_schema
+from cortex_policy.schema.rule_catalog import RULES
 
 TOP = Path(__file__).parent.parent
 MADE_BY = "<!-- made by scripts/generate.py -->"
@@ -53,7 +53,7 @@ def generated_files() -> dict[str, str]:
         **{f"man/man5/cortex-policy-{page.name}.5": format_page(page, date) for page in FORMAT_PAGES},
         **completions(top),
         ".pre-commit-hooks.yaml": make_pre_commit_manifest(),
-        "cortex_policy/schema/grant.schema.json": json.dumps(editor_schema(), indent=2) + "\n",
+        "cortex_policy/schema/grant.schema.json": json.dumps(make_editor_schema(), indent=2) + "\n",
         "docs/reference.md": reference(top),
         "docs/first-steps.svg": picture(),
     }

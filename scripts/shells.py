@@ -9,15 +9,15 @@ from pages import Page, takes_value
 from cortex_policy.cli.command_table import COMMANDS, PROGRAM
 from cortex_policy.cli.commands.diff import DiffFailOn
 from cortex_policy.cli.commands.replay import ReplayFailOn
-from cortex_policy.cli.output.cases import FORMATS as TRIAL_FORMATS
+from cortex_policy.cli.output.case_results import FORMATS as TRIAL_FORMATS
 from cortex_policy.cli.output.problems import FORMATS
 from cortex_policy.core.decode import DATA_CLASSES
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.core.model import REASONS
 from cortex_policy.core.settings import BY_NAME, CHOICE, PATH, SETTINGS, SWITCH, Setting
 from cortex_policy.core.settings import CODES as CODES_KIND
-from cortex_policy.library.event_delivery.requests import MODES
-from cortex_policy.schema.catalog import RULES
+from cortex_policy.library.event_delivery.event_requests import MODES
+from cortex_policy.schema.rule_catalog import RULES
 
 CODES = " ".join([*dict.fromkeys(rule.code.partition("-")[0] for rule in RULES), *(rule.code for rule in RULES)])
 TEMPLATES = Path(__file__).parent / "templates"

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from cortex_policy.library import preconditions
-from cortex_policy.state import Root, boot_id, default_state_directory
+from cortex_policy.state import Root, find_default_rate_state_directory, read_boot_id
 from cortex_policy.state.ledger import format_budget_directory_name
 from tests.support.roots import GIT
 from tests.support.small_process import SmallProcess
@@ -140,7 +140,7 @@ def ears(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_pa
     """Let stores learn of changes from the kernel alone, and never by the clock; or not from the kernel."""
     (tmp_path / "config").mkdir()  # else what happens beside it is told as well
     if request.param == "unwatched":
-        monkeypatch.setattr(preconditions, "is_on_local_file_system", lambda _: False)
+        monkeypatch.setattr(preconditions, "is_on_known_local_file_system", lambda _: False)
     elif sys.platform == "linux":
         monkeypatch.setattr(preconditions, "MAX_AGE_NS", 1 << 62)
     return str(request.param)
@@ -220,5 +220,5 @@ def agents_home(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("HOME", str(home))
     status = root.stat()
     yield home
-    name = format_budget_directory_name((status.st_dev, status.st_ino), boot_id())
-    shutil.rmtree(f"{default_state_directory()}/{name}", ignore_errors=True)
+    name = format_budget_directory_name((status.st_dev, status.st_ino), read_boot_id())
+    shutil.rmtree(f"{find_default_rate_state_directory()}/{name}", ignore_errors=True)

@@ -33,7 +33,7 @@ def hanging(scene: Scene, *words: str) -> tuple[subprocess.Popen[bytes], int]:
     scene.words += words
     scene.before = (
         "import cortex_policy.hook_decision as d, os, time\n"
-        f"d.decide_payload = lambda *_: (os.mkdir({str(marker)!r}), time.sleep(600))"
+        f"d.decide_denial_text = lambda *_: (os.mkdir({str(marker)!r}), time.sleep(600))"
     )
     process = scene.start("claude")
     wait_until(marker.exists)
@@ -189,7 +189,7 @@ def test_a_caller_that_ignores_its_children_and_blocks_signals_changes_nothing(s
 
 def test_a_denial_whose_reason_cannot_be_made_still_says_something(scene: Scene) -> None:
     """Codex and Gemini let a call run whose hook ends with 2 and says nothing."""
-    scene.before = "import cortex_policy.hook as h\nh.format_denial_output = lambda *_: bytearray(1 << 62)"
+    scene.before = "import cortex_policy.hook as h\nh.make_denial_outputs = lambda *_: bytearray(1 << 62)"
     answer = scene.ask("codex", scene.payload("codex", path="x"))
     assert (answer.code, answer.out) == (2, b"")
     assert answer.err.strip()

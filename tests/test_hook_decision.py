@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cortex_policy.hook_decision import decide_payload
+from cortex_policy.hook_decision import decide_denial_text
 from tests.support.command import run_command
 from tests.support.hooks import RULES, Scene, make_scene, payload
 from tests.support.logs import events
@@ -44,7 +44,7 @@ def decide(scene: Scene) -> Decide:
         document = payload(agent, **{"cwd": str(scene.root), **more})
         if subagent:
             document |= {"agent_id": "a1", "agent_type": subagent}
-        return decide_payload(json.dumps(document).encode(), agent, str(scene.root), tag, lambda _: None)
+        return decide_denial_text(json.dumps(document).encode(), agent, str(scene.root), tag, lambda _: None)
 
     return decide
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cortex_policy import hook_decision
-from cortex_policy.hook_decision import decide_payload
+from cortex_policy.hook_decision import decide_denial_text
 from tests.support.hooks import Scene, make_scene, payload
 
 Decide = Callable[..., str]
@@ -28,7 +28,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make a home with a directory of dotfiles."""
     home = tmp_path / "homes" / "u"
     (home / "dotfiles" / "codex" / "skills").mkdir(parents=True)
-    monkeypatch.setattr(hook_decision, "home_directory", lambda: str(home))
+    monkeypatch.setattr(hook_decision, "find_home_directory_or_empty", lambda: str(home))
     return home
 
 
@@ -38,7 +38,7 @@ def decide(scene: Scene) -> Decide:
 
     def decide(path: object, tool: str = "Write", cwd: Path = scene.root) -> str:
         more: Any = {"tool_name": tool, "tool_input": {"file_path": str(path)}}
-        return decide_payload(
+        return decide_denial_text(
             json.dumps(payload("claude", cwd=str(cwd)) | more).encode(), "claude", str(scene.root), "t", lambda _: None
         )
 

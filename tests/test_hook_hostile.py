@@ -22,7 +22,7 @@ from tests.support.roots import grant_file
 Situation = Callable[[Scene, str], Answer]
 SITUATIONS: dict[str, Situation] = {}
 RECOGNISED_BY_THIS = ("no tool_name", "no tool_input")  # Copilot's payload is recognised by what is left out
-HANG = "import time; d.decide_payload = lambda data, agent, root, tag, tell: (open({!r}, 'w').close(), time.sleep(600))"
+HANG = "import time; d.decide_denial_text = lambda data, agent, root, tag, tell: (open({!r}, 'w').close(), time.sleep(600))"
 
 
 def situation(test: Situation) -> Situation:
@@ -413,15 +413,15 @@ def an_end_after_the_answer_that_is_no_good_one(scene: Scene, agent: str) -> Ans
 def a_message_that_is_too_long(scene: Scene, agent: str) -> Answer:
     return breaking(
         scene,
-        "d.decide_payload = lambda data, agent, root, tag, tell: [tell('x' * 99) for _ in range(999)] and ''",
+        "d.decide_denial_text = lambda data, agent, root, tag, tell: [tell('x' * 99) for _ in range(999)] and ''",
     ).ask(agent)
 
 
 @situation
 def a_message_that_says_more_than_pass(scene: Scene, agent: str) -> Answer:
-    return breaking(scene, "d.decide_payload = lambda data, agent, root, tag, tell: tell(agent + '\\npass') or ''").ask(
-        agent
-    )
+    return breaking(
+        scene, "d.decide_denial_text = lambda data, agent, root, tag, tell: tell(agent + '\\npass') or ''"
+    ).ask(agent)
 
 
 @situation

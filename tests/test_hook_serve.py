@@ -53,13 +53,13 @@ from tests.support.users import CALLER
 
 HANGS = """
 import cortex_policy.hook_decision as d, time
-real = d.decide_payload
+real = d.decide_denial_text
 def decide(data, *rest):
     if data == b"{}":
         rest[-1]("gemini")
         time.sleep(600)
     return real(data, *rest)
-d.decide_payload = decide
+d.decide_denial_text = decide
 """
 HANGING = b"{}"
 
@@ -216,7 +216,7 @@ def test_clients_leave_nothing_open(scene: Scene) -> None:
 
 def test_workers_are_replaced_after_many_calls(scene: Scene) -> None:
     """So that nothing that grows in them grows for ever."""
-    scene.before = "import cortex_policy.hook_server.pool as p\np.CALLS_OF_A_WORKER = 2"
+    scene.before = "import cortex_policy.hook_server.worker_pool as p\np.CALLS_OF_A_WORKER = 2"
     with running(scene) as server:
         first = children_of(server.process.pid)
         for number in range(8):

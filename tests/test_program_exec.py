@@ -92,7 +92,7 @@ def test_the_process_dies_of_a_ctrl_c_that_comes_when_the_call_is_decided() -> N
     program = (
         "import os, signal, sys; from cortex_policy import program_exec\n"
         "os.execv = lambda *words: os.kill(os.getpid(), signal.SIGINT)\n"
-        "program_exec.execute_program('/bin/true', ['true'])"
+        "program_exec.execute_program_or_return_error('/bin/true', ['true'])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, preexec_fn=hear_interrupts)
     assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")

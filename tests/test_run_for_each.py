@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.run_for_each import MAX_PATH_BYTES, read_paths
+from cortex_policy.run_for_each import MAX_PATH_BYTES, read_paths_from_stdin
 from tests.support.command import PROGRAM, Done, hear_interrupts, process_of, result_of, run_command
 
 EACH = [*PROGRAM, "run", "git", "tree", "--for-each", "--"]
@@ -178,7 +178,7 @@ main.main()
 
 def _paths_of(data: bytes, *, nul: bool) -> list[str]:
     with patch("cortex_policy.run_for_each.os.read", _reader(data)):
-        return list(read_paths(nul=nul))
+        return list(read_paths_from_stdin(nul=nul))
 
 
 def _reader(data: bytes) -> Callable[[int, int], bytes]:

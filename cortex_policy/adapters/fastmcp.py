@@ -14,10 +14,15 @@ from fastmcp.utilities.versions import VersionSpec
 from mcp_types import CallToolRequestParams, ListToolsRequest, TextContent
 
 from cortex_policy.mcp.approval_round_trips import ApprovalRoundTrips, UserQuestion
-from cortex_policy.mcp.client_results import STATE_MEMBERS, can_ask_user, make_question_result, place_denial_members
+from cortex_policy.mcp.client_results import (
+    STATE_MEMBERS,
+    can_ask_user,
+    make_denial_structured_content_and_meta,
+    make_question_result,
+)
 from cortex_policy.mcp.guard import ToolGuard, make_failure_decision
-from cortex_policy.mcp.guard_threads import decide_in_thread, find_hidden_in_thread
-from cortex_policy.mcp.text_arguments import UNKNOWN_TEXTS, TextArguments, read_text_arguments
+from cortex_policy.mcp.guard_threads import find_hidden_tools_in_thread, run_decision_in_thread_or_deny
+from cortex_policy.mcp.text_arguments_in_schema import UNKNOWN_TEXTS, TextArguments, find_plain_text_arguments_in_schema
 
 if TYPE_CHECKING:
     from cortex_policy.mcp.guard import ToolDecision
@@ -50,7 +55,7 @@ class GrantMiddleware(Middleware):
                 self._trips.decide, name, message.arguments or {}, message.request_state, _answers(message),
                 can_ask=_can_ask(context), texts=await _text_arguments(context, name),
             )  # fmt: skip
-            decision = await decide_in_thread(decide)
+            decision = await run_decision_in_thread_or_deny(decide)
         except Exception as error:  # noqa: BLE001 - whatever it is, the tool must not run
             name, decision = message.name, make_failure_decision(error)
         if isinstance(decision, UserQuestion):
@@ -70,7 +75,7 @@ class GrantMiddleware(Middleware):
     ) -> Sequence[Tool]:
         """Leave out the tools that are never allowed."""
         tools = await call_next(context)
-        hidden = await find_hidden_in_thread(self._guard, [tool.name for tool in tools])
+        hidden = await find_hidden_tools_in_thread(self._guard, [tool.name for tool in tools])
         return [tool for tool in tools if tool.name not in hidden]
 
 
@@ -115,7 +120,7 @@ def _without_state(context: MiddlewareContext[CallToolRequestParams]) -> Abstrac
 async def _denial_result(
     decision: "ToolDecision", context: MiddlewareContext[CallToolRequestParams], name: str
 ) -> ToolResult:
-    structured, meta = place_denial_members(decision, has_schema=await _has_schema(context, name))
+    structured, meta = make_denial_structured_content_and_meta(decision, has_schema=await _has_schema(context, name))
     content = [TextContent(type="text", text=decision.text)]
     return ToolResult(content=content, structured_content=structured, meta=meta, is_error=True)
 
@@ -135,7 +140,7 @@ async def _text_arguments(context: MiddlewareContext[CallToolRequestParams], nam
         tool = await _find_tool(context, name)
     except Exception:  # noqa: BLE001 - the call is decided, and written to the audit log, whatever is wrong with the tool
         return UNKNOWN_TEXTS
-    return read_text_arguments(tool.parameters) if tool is not None else UNKNOWN_TEXTS
+    return find_plain_text_arguments_in_schema(tool.parameters) if tool is not None else UNKNOWN_TEXTS
 
 
 async def _find_tool(context: MiddlewareContext[CallToolRequestParams], name: str) -> Tool | None:

@@ -14,10 +14,15 @@ from mcp_types import INVALID_PARAMS, CallToolResult, ContentBlock, InputRequire
 from mcp_types.methods import serialize_server_result
 
 from cortex_policy.mcp.approval_round_trips import ApprovalRoundTrips, UserQuestion
-from cortex_policy.mcp.client_results import STATE_MEMBERS, can_ask_user, make_question_result, place_denial_members
+from cortex_policy.mcp.client_results import (
+    STATE_MEMBERS,
+    can_ask_user,
+    make_denial_structured_content_and_meta,
+    make_question_result,
+)
 from cortex_policy.mcp.guard import ToolGuard, make_failure_decision
-from cortex_policy.mcp.guard_threads import decide_in_thread, find_hidden_in_thread
-from cortex_policy.mcp.text_arguments import UNKNOWN_TEXTS, TextArguments, read_text_arguments
+from cortex_policy.mcp.guard_threads import find_hidden_tools_in_thread, run_decision_in_thread_or_deny
+from cortex_policy.mcp.text_arguments_in_schema import UNKNOWN_TEXTS, TextArguments, find_plain_text_arguments_in_schema
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -65,7 +70,7 @@ class GrantMiddleware:
                 self._trips.decide, name, given, state, params.get("inputResponses"), can_ask=can_ask,
                 texts=self._text_arguments(name),
             )  # fmt: skip
-            decision = await decide_in_thread(decide)
+            decision = await run_decision_in_thread_or_deny(decide)
         except Exception as error:  # noqa: BLE001 - whatever it is, the tool must not run
             decision = make_failure_decision(error)
         if isinstance(decision, UserQuestion):
@@ -80,7 +85,7 @@ class GrantMiddleware:
     def _denial_result(self, decision: "ToolDecision", name: str) -> CallToolResult:
         tool = self._tools.get_tool(name)
         has_schema = tool is not None and tool.output_schema is not None
-        structured, meta = place_denial_members(decision, has_schema=has_schema)
+        structured, meta = make_denial_structured_content_and_meta(decision, has_schema=has_schema)
         content: list[ContentBlock] = [TextContent(type="text", text=decision.text)]
         return CallToolResult(content=content, structured_content=structured, _meta=meta, is_error=True)
 
@@ -92,14 +97,14 @@ class GrantMiddleware:
 
     def _text_arguments(self, name: str) -> TextArguments:
         tool = self._tools.get_tool(name)
-        return read_text_arguments(tool.parameters) if tool is not None else UNKNOWN_TEXTS
+        return find_plain_text_arguments_in_schema(tool.parameters) if tool is not None else UNKNOWN_TEXTS
 
     async def _without_hidden_tools(self, result: HandlerResult) -> HandlerResult:
         members = result if isinstance(result, dict) else {}
         if result is not None and not isinstance(result, dict):  # another middleware answered
             members = result.model_dump(by_alias=True, mode="json", exclude_none=True)
         tools = members.get("tools", [])
-        hidden = await find_hidden_in_thread(self._guard, [tool["name"] for tool in tools])
+        hidden = await find_hidden_tools_in_thread(self._guard, [tool["name"] for tool in tools])
         return {**members, "tools": [tool for tool in tools if tool["name"] not in hidden]}
 
 

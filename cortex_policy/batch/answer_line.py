@@ -4,14 +4,14 @@ What the lines of allowed calls share is written once; a test holds each of them
 """
 
 from cortex_policy.check import Call, CallOutcome
-from cortex_policy.core.json_text import format_json
+from cortex_policy.core.json_text import format_ascii_json
 from cortex_policy.core.model import Budget, Decision
 from cortex_policy.core.text import escape_json_output
 from cortex_policy.render import format_outcome_json_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.library.cache import CachedGrant
+    from cortex_policy.library.grant_cache import CachedGrant
 
     _Template = tuple[CachedGrant, Decision, str, str, str]  # what it was made of, and the text between the numbers
 
@@ -30,7 +30,7 @@ def format_outcome_line(outcome: CallOutcome, id_member: str) -> str:
 def format_id_member(value: object) -> str:
     """Return the member `id` of an answer, with the comma before it."""
     # most are small integers, which are JSON as they are
-    return f', "id": {value}' if type(value) is int else escape_json_output(f', "id": {format_json(value)}')
+    return f', "id": {value}' if type(value) is int else escape_json_output(f', "id": {format_ascii_json(value)}')
 
 
 class AnswerLines:

@@ -6,17 +6,17 @@ from cortex_policy.batch.answer_line import AnswerLines, format_id_member, forma
 from cortex_policy.batch.authzen import CONSUME
 from cortex_policy.batch.decider import BatchDecider
 from cortex_policy.batch.request_line import BadRequestError, RequestLine, parse_request_line
-from cortex_policy.check import Call, CallOutcome, decide_with_wait
+from cortex_policy.check import Call, CallOutcome, decide_outcome_with_wait
 from cortex_policy.core.decode import decode_json
 from cortex_policy.core.model import CortexPolicyError, UsageError
-from cortex_policy.library.path_lookup import UnresolvedRoot, find_unresolved_root
+from cortex_policy.library.path_lookup import UnresolvedRoot, find_root_as_spelled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from cortex_policy.core.model import Grant
-    from cortex_policy.library.cache import StoreStats
+    from cortex_policy.library.grant_cache import StoreStats
 
 _NANOSECONDS = 1000
 
@@ -33,7 +33,7 @@ class Answerer:
     def find_root(self) -> UnresolvedRoot:
         """Find the root now, and return its name; raise GrantError (25, 26) if there is none."""
         if self._decider is None:
-            self._decider = BatchDecider(find_unresolved_root(self._root))
+            self._decider = BatchDecider(find_root_as_spelled(self._root))
         return self._decider.root
 
     def answer_line(self, line: bytes) -> tuple[str, int]:
@@ -85,7 +85,7 @@ class Answerer:
 
     def _load(self, grant: str) -> "Grant | None":
         try:
-            self._decider = self._decider or BatchDecider(find_unresolved_root(self._root))
+            self._decider = self._decider or BatchDecider(find_root_as_spelled(self._root))
             return self._decider.load(grant)
         except CortexPolicyError:  # a decision says why
             return None
@@ -117,9 +117,9 @@ class Answerer:
     def _answer_in_full(self, request: RequestLine, id_member: str) -> tuple[str, int]:
         call = _to_call(request, self._root, require_path=self._require_path)
         try:
-            decider = self._decider = self._decider or BatchDecider(find_unresolved_root(self._root))
+            decider = self._decider = self._decider or BatchDecider(find_root_as_spelled(self._root))
         except CortexPolicyError:  # no root: `check` says which rule denies, and records it
-            outcome = decide_with_wait(call)
+            outcome = decide_outcome_with_wait(call)
         else:
             outcome = decider.decide_call(call, request.args)
         return format_outcome_line(outcome, id_member), outcome.exit_code

@@ -4,9 +4,9 @@ A request is a question and consumes nothing, unless `context.consume` is true. 
 standard, and decides nothing: a grant belongs to a tool, whoever calls.
 """
 
-from cortex_policy.core.json_text import format_json
+from cortex_policy.core.json_text import format_ascii_json
 from cortex_policy.core.model import GRANT_NOT_FOUND, UsageError
-from cortex_policy.core.text import did_you_mean
+from cortex_policy.core.text import format_did_you_mean_hint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _REQUIRED = (("subject", "type"), ("subject", "id"), ("resource", "type"), ("res
 _BAD_REQUEST = 400
 
 
-def answer_request_document(document: object, ask: "Ask") -> "tuple[dict[str, Any], int]":
+def answer_one_or_more_evaluations(document: object, ask: "Ask") -> "tuple[dict[str, Any], int]":
     """Return the answer to a request, and the first exit code that is not 0; raise UsageError if it is none.
 
     With `permit_on_first_permit` the code is 0 if one evaluation is permitted.
@@ -52,13 +52,13 @@ def answer_request_document(document: object, ask: "Ask") -> "tuple[dict[str, An
     return {"evaluations": answers}, 0 if is_permitted else next(filter(None, codes), 0)
 
 
-def answer_evaluation(document: object, answer_call: "AnswerCall") -> tuple[str, int]:
+def answer_evaluation_as_json(document: object, answer_call: "AnswerCall") -> tuple[str, int]:
     """Return the answer to one evaluation as JSON, and its exit code; raise UsageError if the request is none."""
     request = _checked_object(document)
     call = _call_of(request)
     if call is None:
         answer, code = _other_resource(request)
-        return format_json(answer), code
+        return format_ascii_json(answer), code
     line, code = answer_call(*call)
     decision, _, members = line.rstrip("\n").partition(", ")
     return f'{decision}, "context": {{{members}}}', code
@@ -95,7 +95,9 @@ def _decision_to_stop_at(document: "dict[str, Any]") -> bool | None:
 
         known = (EXECUTE_ALL, *STOP_AT)
         guess = find_closest_word(word, known) if isinstance(word, str) else ""
-        raise UsageError(f"`options.evaluations_semantic` must be one of {', '.join(known)}", did_you_mean(guess))
+        raise UsageError(
+            f"`options.evaluations_semantic` must be one of {', '.join(known)}", format_did_you_mean_hint(guess)
+        )
     return STOP_AT.get(word)
 
 

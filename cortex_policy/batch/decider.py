@@ -2,12 +2,12 @@
 
 from time import perf_counter_ns
 
-from cortex_policy.check import Call, CallOutcome, make_outcome
+from cortex_policy.check import Call, CallOutcome, make_outcome_of_decided_call
 from cortex_policy.core.model import CortexPolicyError, Settings
 from cortex_policy.library.decider import Decider
 from cortex_policy.library.path_lookup import UnresolvedRoot
 from cortex_policy.library.store import DEFAULT_MAX_GRANTS
-from cortex_policy.state import find_resource_shortage_error
+from cortex_policy.state import find_resource_shortage_error_or_none
 from cortex_policy.state.enforcement import AuditedCall
 from cortex_policy.state.file_budgets import FileBudgets
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cortex_policy.core.model import Decision, Grant
-    from cortex_policy.library.cache import CachedGrant
+    from cortex_policy.library.grant_cache import CachedGrant
 
 
 class BatchDecider(Decider):
@@ -105,10 +105,10 @@ class BatchDecider(Decider):
         except CortexPolicyError as caught:
             error = caught
         except OSError as caught:
-            error = find_resource_shortage_error(caught)
+            error = find_resource_shortage_error_or_none(caught)
             if error is None:
                 raise
-        return make_outcome(call, audited, error, start)
+        return make_outcome_of_decided_call(call, audited, error, start)
 
     def _cached_grant_for_call(self, grant_id: str) -> "CachedGrant":
         entry = self._cache.get_fresh(grant_id) or self._read_grant(grant_id, self._load_for_call)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.exit_guard import Invocation, run_guarded
+from cortex_policy.cli.command_errors import Invocation, run_and_print_policy_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,15 +15,17 @@ UserOption = Annotated[
 ]
 
 
-def run_as_user(name: str | None, command: "Callable[[], None]", *, changes: bool = False, json: bool = False) -> None:
+def run_as_user_or_exit(
+    name: str | None, command: "Callable[[], None]", *, changes: bool = False, json: bool = False
+) -> None:
     """Run what a command does as a user, by name or number; None is the caller.
 
     `changes` says whether it does more than print, `json` whether programs read its output. Its exit code becomes the
     code of this command.
     """
-    from cortex_policy.manage.other_user import find_user, run_in_child_as_user  # noqa: PLC0415 - only with the option
+    from cortex_policy.manage.other_user import find_user_by_name_or_number, run_command_in_child_as_user  # noqa: PLC0415 - only with the option
 
-    user = find_user(name) if name is not None else None
+    user = find_user_by_name_or_number(name) if name is not None else None
     if user is None or user.uid == os.geteuid():
         command()
         return
@@ -33,6 +35,8 @@ def run_as_user(name: str | None, command: "Callable[[], None]", *, changes: boo
         command()
         return 0
 
-    code = run_in_child_as_user(user, run, lambda inner: run_guarded(inner, Invocation(changes=changes, is_json=json)))
+    code = run_command_in_child_as_user(
+        user, run, lambda inner: run_and_print_policy_errors(inner, Invocation(changes=changes, is_json=json))
+    )
     if code:
         raise typer.Exit(code)

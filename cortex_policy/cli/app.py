@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cortex_policy.cli.command_errors import Invocation, run_and_print_policy_errors
 from cortex_policy.cli.command_table import ALIASES, COMMANDS, PROGRAM
+from cortex_policy.cli.common_options import RootOption
 from cortex_policy.cli.exit_codes import DECIDING, is_decision_command
-from cortex_policy.cli.exit_guard import Invocation, run_guarded
 from cortex_policy.cli.help import CheckCommand, CommandWithExamples, DecisionCommand, ProgramGroup, RunCommand
-from cortex_policy.cli.options import RootOption
 from cortex_policy.cli.usage_errors import USAGE_ERROR, print_help_without_decision, print_usage_error
 from cortex_policy.core.text import format_message_line
 
@@ -94,7 +94,7 @@ def run_typer(words: list[str]) -> int:
     gc.set_threshold(_GARBAGE_OBJECTS, 100, 100)
     words = _move_root_option(words)
     invocation = Invocation(changes=is_decision_command(words))
-    return run_guarded(lambda: _run_app(words, invocation), invocation)
+    return run_and_print_policy_errors(lambda: _run_app(words, invocation), invocation)
 
 
 def _move_root_option(words: list[str]) -> list[str]:

@@ -11,7 +11,7 @@ from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.settings import USER, resolve_setting
 from cortex_policy.core.text import format_message_line
-from cortex_policy.manage.audit.files import list_log_files
+from cortex_policy.manage.audit.log_files import list_log_files
 from cortex_policy.manage.audit.reader import ReadCounts, parse_since, read_lines_of_logs, sort_logs_oldest_first
 from cortex_policy.state.settings import read_layers, read_setting
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 def choose_log_files(logs: list[str] | None) -> list[str]:
     """Return the named logs, or the configured one and its rotated files, oldest first."""
-    return sort_logs_oldest_first(logs) if logs else list_log_files(find_own_configured_log())
+    return sort_logs_oldest_first(logs) if logs else list_log_files(find_configured_log_of_caller())
 
 
-def find_own_configured_log() -> str:
+def find_configured_log_of_caller() -> str:
     """Return the configured audit log; on a terminal, say if it is root's own: services have other users."""
     log = _find_configured_log(None)
     if (
@@ -39,7 +39,7 @@ def find_own_configured_log() -> str:
     return log
 
 
-def open_log_lines(
+def read_log_lines_and_start_time(
     root: "Root", logs: list[str] | None, when: str | None, counts: ReadCounts
 ) -> "tuple[Iterator[bytes], float]":
     """Return the lines of the named logs, or of the configured one and its rotated files, and the start time."""

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from cortex_policy.cli.output.diff import print_diff, widens
 from cortex_policy.cli.output.write_result import print_impact
-from cortex_policy.cli.prompts import ask_yes_no, require_widening_consent
+from cortex_policy.cli.prompts import require_widening_consent, require_yes_answer
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import GrantDiff, PolicyDiff
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from cortex_policy.state import Root
 
 
-def make_widening_prompt(
+def make_widening_prompt_for_grant_diff(
     *, allowed: bool, json: bool, root: "Root | None" = None, again: bool = False
 ) -> "Callable[[GrantDiff], None]":
     """Return a function that shows a change, and asks for consent if it may allow more than before.
 
     With a root it also prints the change's effect on the last calls.
     """
-    show_and_ask = make_widening_prompt_for_diff(allowed=allowed, json=json, root=root, again=again)
+    show_and_ask = make_widening_prompt_for_policy_diff(allowed=allowed, json=json, root=root, again=again)
     return lambda change: show_and_ask(PolicyDiff((change,)))
 
 
-def make_widening_prompt_for_diff(
+def make_widening_prompt_for_policy_diff(
     *, allowed: bool, json: bool, root: "Root | None" = None, again: bool = False
 ) -> "Callable[[PolicyDiff], None]":
     """Return the same for several changes; it asks once."""
@@ -43,13 +43,13 @@ def make_widening_prompt_for_diff(
     return show_and_ask
 
 
-def make_yes_no_prompt(question: str, *, yes: bool, json: bool) -> "Callable[[GrantDiff], None]":
+def make_show_diff_and_require_yes(question: str, *, yes: bool, json: bool) -> "Callable[[GrantDiff], None]":
     """Return a function that shows a change and asks for yes or no."""
 
     def show_and_ask(change: GrantDiff) -> None:
         """Print what the change means; raise NotDoneError unless the answer is yes."""
         if not json:
             print_diff(PolicyDiff((change,)))
-        ask_yes_no(question, yes=yes)
+        require_yes_answer(question, yes=yes)
 
     return show_and_ask

@@ -4,10 +4,10 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from cortex_policy.cli.command_errors import Invocation
 from cortex_policy.cli.command_table import GROUPS, PROGRAM
 from cortex_policy.cli.exit_codes import is_changing_command, list_exit_codes
-from cortex_policy.cli.exit_guard import Invocation
-from cortex_policy.run import split_argv
+from cortex_policy.run import split_argv_at_double_dash
 
 _PROMPT = "$ "
 
@@ -142,7 +142,7 @@ class CheckCommand(DecisionCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the words; GRANT and ACTION may only be missing if a file has the calls."""
-        words, _ = split_argv(args)
+        words, _ = split_argv_at_double_dash(args)
         if any(word.partition("=")[0] in ("--batch", "--request") for word in words):
             for param in self.params:
                 param.required = False
@@ -159,7 +159,7 @@ class _TakesCommand:
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the words before `--`, and take those after it as they are."""
-        words, command = split_argv(args)
+        words, command = split_argv_at_double_dash(args)
         rest: list[str] = super().parse_args(ctx, words)  # type: ignore[misc]
         if ctx.params["command"] or not command:
             ctx.fail("The command goes after `--`.")

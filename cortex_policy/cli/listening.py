@@ -11,9 +11,9 @@ from cortex_policy.core.text import format_message_line
 
 def find_default_socket_path(kind: str, root: str) -> str:
     """Return where a server of a kind listens for a root, if no place is named."""
-    from cortex_policy.state import default_state_directory, sha256_hex  # noqa: PLC0415 - only servers need it
+    from cortex_policy.state import compute_sha256_hex, find_default_rate_state_directory  # noqa: PLC0415 - only servers need it
 
-    return f"{default_state_directory()}/{kind}-{sha256_hex(os.fsencode(root))[:8]}.sock"
+    return f"{find_default_rate_state_directory()}/{kind}-{compute_sha256_hex(os.fsencode(root))[:8]}.sock"
 
 
 def print_listening(place: str, name: str, secret: str, file: str | None, *, json: bool) -> None:

@@ -12,7 +12,7 @@ from cortex_policy.core.text import format_message_line
 from cortex_policy.state.writer_lock import LockWait
 
 
-def ask_yes_no(question: str, *, yes: bool) -> None:
+def require_yes_answer(question: str, *, yes: bool) -> None:
     """Ask on a terminal; raise NotDoneError unless the answer is yes."""
     if not yes and _ask_for_line(f"{question} [y/N]", "--yes").lower() not in {"y", "yes"}:
         raise NotDoneError("cancelled")
@@ -32,7 +32,7 @@ def require_widening_consent(verdict: str, *, allowed: bool, again: bool = False
         typer.echo(format_message_line(f"`{answer}` is not `widen`; an empty line cancels"), err=True)
 
 
-def lock_wait_with_notice(wait_seconds: float) -> LockWait:
+def make_lock_wait_with_notice(wait_seconds: float) -> LockWait:
     """Return how long to wait for another writer; on a terminal, its name is printed."""
     return LockWait(wait_seconds, _print_on_terminal)
 

@@ -6,7 +6,7 @@ from functools import wraps
 from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
 
-from cortex_policy.cli.options import QuietOption
+from cortex_policy.cli.common_options import QuietOption
 
 if TYPE_CHECKING:
     from collections.abc import Callable

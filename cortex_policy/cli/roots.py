@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def find_inner_root(named: str | None) -> "Root":
     """Find the innermost root and print a note if there are outer ones; raise GrantError if there is none."""
-    root, outer = roots.find_inner_and_outer_roots(named)
+    root, outer = roots.find_inner_root_and_paths_above(named)
     if outer:
         others = " and ".join(f"`{path}`" for path in outer)
         sys.stderr.write(
@@ -34,7 +34,7 @@ def find_inner_root_or_none(named: str | None) -> "Root | None":
         return None
 
 
-def find_inner_root_path(named: str | None) -> str | None:
+def find_inner_root_name_or_none(named: str | None) -> str | None:
     """Return the innermost root as a name for functions that find the root themselves; None if there is none."""
     try:
         root = find_inner_root(named)
@@ -45,7 +45,7 @@ def find_inner_root_path(named: str | None) -> str | None:
     return root.path if root.is_explicit and named is None else named
 
 
-def find_inner_root_or_directory(named: str | None) -> str:
+def find_root_or_working_directory_path(named: str | None) -> str:
     """Return the absolute path of the innermost root, the working directory if there is none and none is named."""
     try:
         return find_inner_root(named).path

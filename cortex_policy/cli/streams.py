@@ -126,7 +126,7 @@ def is_colour_wanted(*, is_terminal: bool) -> bool:
     return is_terminal and os.environ.get("TERM") not in ("dumb", "unknown")
 
 
-def terminal_width() -> int | None:
+def find_terminal_width_or_none() -> int | None:
     """Return the columns of the terminal that people look at, None if there is none."""
     if (columns := os.environ.get("COLUMNS", "")).isdecimal() and int(columns) > 0:
         return int(columns)
@@ -138,11 +138,11 @@ def terminal_width() -> int | None:
 
 def find_fold_width(descriptor: int) -> int:
     """Return at how many columns a text is folded: those of its terminal within limits, else as many as everywhere."""
-    columns = (terminal_width() if os.isatty(descriptor) else None) or _DEFAULT_FOLD_WIDTH
+    columns = (find_terminal_width_or_none() if os.isatty(descriptor) else None) or _DEFAULT_FOLD_WIDTH
     return min(max(columns, _MIN_FOLD_WIDTH), _MAX_FOLD_WIDTH)
 
 
-def write_bytes(data: bytes) -> None:
+def write_stdout_bytes(data: bytes) -> None:
     """Write bytes to standard output unchanged."""
     out = sys.stdout
     if isinstance(out, EscapingStream):
@@ -152,14 +152,14 @@ def write_bytes(data: bytes) -> None:
         out.buffer.write(data)
 
 
-def write_line(line: str, *, styled: bool = False) -> bool:
+def write_stdout_line(line: str, *, styled: bool = False) -> bool:
     """Write a line to standard output at once, with its colours if it has any; return False if that is impossible."""
     (make_stream_for_escaped_text(sys.stdout) if styled else sys.stdout).write(f"{line}\n")
     sys.stdout.flush()
-    return find_stdout_error() is None
+    return find_earlier_stdout_error() is None
 
 
-def find_stdout_error() -> "OSError | None":
+def find_earlier_stdout_error() -> "OSError | None":
     """Return the error that kept standard output from being written."""
     return getattr(sys.stdout, "failure", None)
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import typer
 
+from cortex_policy.cli.command_errors import print_json_error
 from cortex_policy.cli.command_table import OTHER_WORDS, OTHER_WORDS_IN_GROUPS, PROGRAM
 from cortex_policy.cli.exit_codes import is_decision_command
-from cortex_policy.cli.exit_guard import print_json_error
 from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.text import did_you_mean, format_message_line
-from cortex_policy.run import split_argv
+from cortex_policy.core.text import format_did_you_mean_hint, format_message_line
+from cortex_policy.run import split_argv_at_double_dash
 
 USAGE_ERROR = 2
 _QUIET_OPTIONS = frozenset(("-q", "--quiet"))
@@ -43,15 +43,15 @@ def print_help_without_decision(words: list[str], error: Any) -> None:
 
 def _print_text_or_json(words: list[str], text: str, message: str) -> None:
     if words[:1] == ["run"]:
-        words = [word for word in split_argv(words)[0] if word != "--json"]  # it has no such option
+        words = [word for word in split_argv_at_double_dash(words)[0] if word != "--json"]  # it has no such option
     if not is_decision_command(words) or not {"--json", *_QUIET_OPTIONS}.intersection(words):
         typer.echo(text, err=True)
     elif "--json" in words and not _QUIET_OPTIONS.intersection(words):
         from cortex_policy.check import Call, CallOutcome  # noqa: PLC0415 - only an error of a decision needs it
-        from cortex_policy.render import render_outcome  # noqa: PLC0415
+        from cortex_policy.render import render_outcome_unless_silent  # noqa: PLC0415
 
         outcome = CallOutcome(Call("", "", json=True), None, None, UsageError(format_message_line(message)), 0)
-        typer.echo(render_outcome(outcome).out, nl=False)
+        typer.echo(render_outcome_unless_silent(outcome).out, nl=False)
 
 
 def _find_command_of_error(words: list[str], error: Any) -> str:
@@ -65,13 +65,15 @@ def _describe_error(error: Any, message: str) -> tuple[str, str]:
     """Return the message of an error in our words, and a guess at what was meant."""
     if hasattr(error, "possibilities"):
         known = [name for param in error.ctx.command.params for name in param.opts if name.startswith("-")]
-        return f"unknown option `{error.option_name}`", did_you_mean(find_closest_word(error.option_name, known))
+        return f"unknown option `{error.option_name}`", format_did_you_mean_hint(
+            find_closest_word(error.option_name, known)
+        )
     if match := _UNKNOWN_COMMAND.match(message):
         name, known = match[1], list(error.ctx.command.commands)
         others = OTHER_WORDS_IN_GROUPS.get(error.ctx.info_name, {}) if error.ctx.parent is not None else OTHER_WORDS
-        return f"unknown command `{name}`", did_you_mean(others.get(name) or find_closest_word(name, known))
+        return f"unknown command `{name}`", format_did_you_mean_hint(others.get(name) or find_closest_word(name, known))
     if match := _EXTRA_WORDS.match(message):
-        return f"unexpected word `{match[1]}`", did_you_mean(_guess_option(error, match[1]))
+        return f"unexpected word `{match[1]}`", format_did_you_mean_hint(_guess_option(error, match[1]))
     return _reword_message(error, message), ""
 
 

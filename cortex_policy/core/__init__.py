@@ -42,9 +42,9 @@ class Value:
                 fields.update(named)
             is_odd = len(fields) != len(values) + len(named) or not self._required <= fields.keys()
             if is_odd or (named and not fields.keys() <= set(names)):
-                from cortex_policy.core.deprecated import rename_old_keywords  # noqa: PLC0415 - only wrong and old names
+                from cortex_policy.core.deprecated import rename_old_keywords_or_none  # noqa: PLC0415 - only wrong and old names
 
-                keywords = rename_old_keywords(type(self).__name__, named)
+                keywords = rename_old_keywords_or_none(type(self).__name__, named)
                 if keywords is None:
                     message = f"{type(self).__name__} takes {', '.join(names)}"
                     raise TypeError(message)

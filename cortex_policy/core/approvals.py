@@ -5,7 +5,7 @@ The lines are those of the TypeScript package, with what binds them to a call an
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError, decode_json
-from cortex_policy.core.json_text import format_json
+from cortex_policy.core.json_text import format_ascii_json
 from cortex_policy.core.model import APPROVED, DENIED, EXPIRED, USED, WAITING
 
 TYPE_CHECKING = False
@@ -66,12 +66,12 @@ class RequestStatus(Value):
         return self.left_ns > 0
 
 
-def make_fingerprint_text(grant: "Grant", origin: "Origin", request: "Request", cwd: str | None, uid: int) -> str:
+def make_fingerprint_input(grant: "Grant", origin: "Origin", request: "Request", cwd: str | None, uid: int) -> str:
     """Return the one text of all that an approval is bound to: any difference makes another text.
 
     A relative word may be a path even if it is not declared as one, so that the working directory always counts.
     """
-    return format_json(
+    return format_ascii_json(
         _tag_types({
             "root": [origin.root, *origin.root_identity],
             "grant": [grant.id, origin.sha256],
@@ -120,17 +120,12 @@ def call_to_dict(grant: "Grant", origin: "Origin", request: "Request", cwd: str 
         "sha256": origin.sha256,
         "tool": escape_surrogates(grant.tool),
         "action": escape_surrogates(request.action),
-        "args": format_json(request.args),
+        "args": format_ascii_json(request.args),
         "paths": paths,
-        "cost": format_json(request.cost),
+        "cost": format_ascii_json(request.cost),
         "cwd": escape_surrogates(cwd) if cwd is not None else None,
         "root": escape_surrogates(origin.root),
     }
-
-
-def encode_request_line(members: "Mapping[str, object]") -> bytes:
-    """Return a line of the store, with its newline."""
-    return f"{format_json(dict(members), ',', ':')}\n".encode("ascii")
 
 
 def parse_approval_requests(data: bytes) -> list[ApprovalRequest]:

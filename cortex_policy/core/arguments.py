@@ -30,7 +30,7 @@ class _Work:
         self.items: list[object] = []
 
 
-def find_declared_path_format(declarations: "Mapping[str, object]", name: str) -> str | None:
+def find_declared_path_or_not_path(declarations: "Mapping[str, object]", name: str) -> str | None:
     """Return `path` or `not-path` where the declaration of an argument says so."""
     items: object = declarations.get(name)
     if not isinstance(items, dict):
@@ -49,13 +49,13 @@ def find_declared_types(declarations: "Mapping[str, object]", name: str) -> tupl
     return _declared_types_or_none(declaration.get("type")) or () if isinstance(declaration, dict) else ()
 
 
-def format_first_argument_violation(declarations: "Mapping[str, object]", given: "Mapping[str, object]") -> str:
+def find_first_argument_violation_text(declarations: "Mapping[str, object]", given: "Mapping[str, object]") -> str:
     """Say which argument does not match its declaration, and why; '' if all match."""
-    name, why, _ = find_argument_violation(declarations, given)
+    name, why, _ = find_first_argument_violation(declarations, given)
     return f"`{name}` {why}" if why else ""
 
 
-def find_argument_violation(
+def find_first_argument_violation(
     declarations: "Mapping[str, object]", given: "Mapping[str, object]"
 ) -> "tuple[str, str, list[object]]":
     """Return the first argument that does not match its declaration, and why; '' if all match.
@@ -71,7 +71,7 @@ def find_argument_violation(
     return "", "", []
 
 
-def find_value_violation(declaration: object, value: object) -> str:
+def find_value_violation_text(declaration: object, value: object) -> str:
     """Say why a value does not match a declaration without a problem; '' if it does."""
     return _find_violation(declaration, value, 0, _Work())
 
@@ -203,26 +203,26 @@ class _EnumCache(dict[int, "tuple[list[object], dict[object, object]]"]):
 _enum_cache = _EnumCache()
 
 
-def map_enum_values_by_key(listed: "list[object]") -> "dict[object, object]":
+def map_enum_values_by_comparison_key(listed: "list[object]") -> "dict[object, object]":
     """Return the different values of an `enum` by their keys, kept for a while: an array may have any length."""
     cached = _enum_cache.get(id(listed))
     if cached is None or cached[0] is not listed:
         if _enum_cache.size >= _enum_cache.max_size:
             _enum_cache.clear()
             _enum_cache.size = 0
-        cached = _enum_cache[id(listed)] = listed, {comparison_key(value): value for value in listed}
+        cached = _enum_cache[id(listed)] = listed, {make_comparison_key(value): value for value in listed}
         _enum_cache.size += len(cached[1]) + 1
     return cached[1]
 
 
-def comparison_key(value: object, depth: int = 0) -> object:
+def make_comparison_key(value: object, depth: int = 0) -> object:
     """Return what two values share if they are the same, and no others do; NaN is none, itself included."""
     if depth > MAX_DEPTH or value != value:  # noqa: PLR0124 - NaN
         return object()
     if isinstance(value, dict):
-        return "object", frozenset([(name, comparison_key(part, depth + 1)) for name, part in value.items()])
+        return "object", frozenset([(name, make_comparison_key(part, depth + 1)) for name, part in value.items()])
     if isinstance(value, list | tuple):
-        return "array", tuple([comparison_key(part, depth + 1) for part in value])
+        return "array", tuple([make_comparison_key(part, depth + 1) for part in value])
     return ("boolean", value) if isinstance(value, bool) else value  # to Python `true` equals 1
 
 
@@ -244,7 +244,9 @@ def _find_violation(declaration: object, value: object, depth: int, work: _Work)
 def _find_value_violation(declaration: "dict[str, Any]", types: tuple[str, ...], value: object) -> str:
     if types and not any(_is_of_type(value, word) for word in types):
         return f"must be of type {' or '.join(types)}, not {_json_kind(value)}"
-    if "enum" in declaration and comparison_key(value) not in map_enum_values_by_key(declaration["enum"]):
+    if "enum" in declaration and make_comparison_key(value) not in map_enum_values_by_comparison_key(
+        declaration["enum"]
+    ):
         from cortex_policy.core.value_text import format_first_values  # noqa: PLC0415 - only a denial needs it
 
         return f"must be one of `enum`: {format_first_values(declaration['enum'])}"

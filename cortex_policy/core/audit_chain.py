@@ -30,15 +30,15 @@ DIGEST = slice(-len(_LAST) - DIGITS, -len(_LAST))  # in a line of this module, w
 def chain_line(line: bytes, before: str, since: bytes, digest: "Digest") -> bytes:
     """Return a line with its digest; `since` is the bytes between it and the line whose digest is `before`."""
     body = line.removesuffix(_CLOSING)
-    return body + make_chain_suffix(digest(b"".join((before.encode(), since, body))))
+    return body + format_digest_as_suffix(digest(b"".join((before.encode(), since, body))))
 
 
-def make_chain_suffix(digest: str) -> bytes:
+def format_digest_as_suffix(digest: str) -> bytes:
     """Return the end of a chained line, with this digest."""
     return _MARK + digest.encode() + _LAST
 
 
-def begin_chain(line: bytes, follows: str | None, digest: "Digest") -> bytes:
+def chain_first_line(line: bytes, follows: str | None, digest: "Digest") -> bytes:
     """Return a line that begins a chain, after a file that ends in the digest `follows`, if any."""
     named = b"null" if follows is None else f'"{PREFIX}{follows}"'.encode()
     return chain_line(b"".join((line.removesuffix(_CLOSING), _FOLLOWS, named, _CLOSING)), "", b"", digest)
@@ -69,7 +69,7 @@ def select_hashed_bytes(line: bytes) -> bytes:
     return line[:-LENGTH]
 
 
-def parse_follows_digest(part: bytes) -> str | None:
+def parse_follows_digest_or_none(part: bytes) -> str | None:
     """Return the digest in `follows` of the hashed part of a line, '' for null; None if the line begins no chain."""
     if part.endswith(_FOLLOWS + b"null"):
         return ""

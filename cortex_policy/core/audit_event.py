@@ -3,7 +3,7 @@
 from time import gmtime, strftime
 
 from cortex_policy.core import Value
-from cortex_policy.core.json_text import format_canonical_json, format_json
+from cortex_policy.core.json_text import encode_json_line, format_canonical_json
 from cortex_policy.core.model import ResolvedPath
 
 TYPE_CHECKING = False
@@ -52,28 +52,27 @@ class Event(Value):
     is_local: bool = False
 
 
-def to_json_line(event: Event, detail: str, digest: "Callable[[bytes], str]") -> bytes:
+def event_to_cloudevent_line(event: Event, detail: str, digest: "Callable[[bytes], str]") -> bytes:
     """Return the line of an event, ASCII with its newline; `detail` is `names`, `fingerprints` or `full`.
 
     `digest` is SHA-256 in hexadecimal. A line over 1 MiB has fingerprints in place of arguments, and `null` in their
     place where that is still too long; then names are cut.
     """
     for less in _DETAIL_FALLBACKS[detail]:
-        text = encode_cloudevent_line(to_cloudevent(event, less, digest))
+        text = encode_json_line(to_cloudevent(event, less, digest))
         if len(text) <= MAX_LINE_BYTES:
             return text
-    return encode_cloudevent_line(cut_names(to_cloudevent(event, NOTHING, digest)))
+    return encode_json_line(cut_long_strings(to_cloudevent(event, NOTHING, digest)))
 
 
-def encode_cloudevent_line(members: "Mapping[str, object]") -> bytes:
-    """Return the members of an event as a line, ASCII with its newline."""
-    return f"{format_json(dict(members), ',', ':')}\n".encode("ascii")
-
-
-def cut_names(members: "Mapping[str, object]") -> dict[str, object]:
+def cut_long_strings(members: "Mapping[str, object]") -> dict[str, object]:
     """Return an event whose long names are cut: readers skip a line that is longer than any event."""
     return {
-        name: cut_names(value) if isinstance(value, dict) else _cut_text(value) if isinstance(value, str) else value
+        name: cut_long_strings(value)
+        if isinstance(value, dict)
+        else _cut_text(value)
+        if isinstance(value, str)
+        else value
         for name, value in members.items()
     }
 
@@ -86,7 +85,7 @@ def _cut_text(text: str) -> str:
     return f"{start if half_of_byte < 0 else start[:half_of_byte]}..."
 
 
-def parse_trace_id(traceparent: str) -> str | None:
+def parse_trace_id_or_none(traceparent: str) -> str | None:
     """Return the trace id of a `traceparent` of the W3C, None if it is invalid."""
     version, *parts = traceparent.split("-")
     if len(parts) < 3 or (version == "00" and len(parts) > 3) or version == "ff":  # noqa: PLR2004 - trace, span, flags
@@ -103,8 +102,8 @@ def to_cloudevent(event: Event, detail: str, digest: "Callable[[bytes], str]") -
         "specversion": "1.0",
         "id": event.id,
         "source": f"cortex.policy/{_percent_encode(event.tool)}",
-        "type": encode_unprintable(f"com.cortex.{event.tool}.{event.action}"),
-        **({"subject": encode_unprintable(event.run)} if event.run else {}),
+        "type": percent_encode_unprintable(f"com.cortex.{event.tool}.{event.action}"),
+        **({"subject": percent_encode_unprintable(event.run)} if event.run else {}),
         "time": format_timestamp(event.at_ns),
         "datacontenttype": "application/json",
         "data": _event_data(event, detail, digest),
@@ -113,14 +112,14 @@ def to_cloudevent(event: Event, detail: str, digest: "Callable[[bytes], str]") -
 
 def _event_data(event: Event, detail: str, digest: "Callable[[bytes], str]") -> dict[str, object]:
     """Return the member `data`; only `full` detail has paths, working directory and cost."""
-    root = event.root if event.root is None or detail == FULL else root_fingerprint(event.root, digest)
+    root = event.root if event.root is None or detail == FULL else make_root_path_fingerprint(event.root, digest)
     data: dict[str, object] = {
         "decision": event.is_allowed,
         "reason": event.reason,
         "grant": event.grant,
         "action": event.action,
         "version": event.version,
-        "args": arguments_to_record(event.args, detail, digest),
+        "args": make_recorded_arguments(event.args, detail, digest),
         "traceId": event.trace,
         "brand": "brAInwav",
         "component": "policy",
@@ -141,7 +140,7 @@ def _event_data(event: Event, detail: str, digest: "Callable[[bytes], str]") -> 
     return data
 
 
-def arguments_to_record(args: "Mapping[str, object]", detail: str, digest: "Callable[[bytes], str]") -> "Any":
+def make_recorded_arguments(args: "Mapping[str, object]", detail: str, digest: "Callable[[bytes], str]") -> "Any":
     """Return what a line says of arguments: their names, their fingerprints by name, or all of them."""
     if detail == NAMES:
         return list(args)
@@ -163,7 +162,7 @@ def path_to_dict(path: ResolvedPath) -> dict[str, object]:
     return members
 
 
-def root_fingerprint(path: str, digest: "Callable[[bytes], str]") -> str:
+def make_root_path_fingerprint(path: str, digest: "Callable[[bytes], str]") -> str:
     """Return the id that replaces the path of a root."""
     return f"sha256:{digest(path.encode('utf-8', 'surrogateescape'))[:_FINGERPRINT_DIGITS]}"
 
@@ -173,7 +172,7 @@ def _percent_encode(text: str) -> str:
     return "".join(chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in data)
 
 
-def encode_unprintable(text: str) -> str:
+def percent_encode_unprintable(text: str) -> str:
     """Percent-encode what no string of CloudEvents may hold: control characters, lone surrogates."""
     if text.isprintable():
         return text

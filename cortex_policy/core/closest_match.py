@@ -4,12 +4,12 @@ from difflib import SequenceMatcher
 
 from cortex_policy.core import Value
 from cortex_policy.core.arguments import (
-    find_argument_violation,
     find_declaration_problem,
-    format_first_argument_violation,
+    find_first_argument_violation,
+    find_first_argument_violation_text,
 )
-from cortex_policy.core.engine import find_matching_scope, normalize_scope
-from cortex_policy.core.unicode_equivalence import find_equivalent_word, find_scope_covering_in_nfc
+from cortex_policy.core.engine import find_matching_scope, trim_scope_or_none
+from cortex_policy.core.unicode_equivalence import find_equivalent_word, find_scope_and_path_covered_in_nfc
 from cortex_policy.core.value_text import format_first_values
 
 TYPE_CHECKING = False
@@ -61,11 +61,11 @@ def find_closest_word(word: str, words: "Sequence[str]", max_words: int = _MAX_W
     return best if best and likeness(best) >= (_MIN_LIKENESS if is_same_start else _MIN_LIKENESS_OF_OTHERS) else ""
 
 
-def explain_argument_violation(
+def find_argument_violation_details(
     declarations: "Mapping[str, object]", given: "Mapping[str, object]"
 ) -> ArgumentViolation | None:
     """Return the first violation with its keyword and value, as `explain` shows it; None if all arguments match."""
-    name, why, items = find_argument_violation(declarations, given)
+    name, why, items = find_first_argument_violation(declarations, given)
     if not why:
         return None
     declaration: Any = declarations[name]
@@ -100,7 +100,7 @@ def _find_violated_keyword(declaration: object, value: object) -> str:
 
 
 def _violates(declaration: object, value: object) -> bool:
-    return bool(format_first_argument_violation({"": declaration}, {"": value}))
+    return bool(find_first_argument_violation_text({"": declaration}, {"": value}))
 
 
 def _declaration_summary_text(declaration: "dict[str, Any]") -> str:
@@ -140,7 +140,7 @@ def _is_number(value: object) -> "TypeGuard[int | float]":
 
 def find_closest_scope(scopes: tuple[str, ...], resolved: "ResolvedPath") -> str:
     """Return the scope with which a path shares most: its first components, else its spelling; '' if none does."""
-    if same := find_scope_covering_in_nfc(scopes, resolved)[0]:
+    if same := find_scope_and_path_covered_in_nfc(scopes, resolved)[0]:
         return same
     inner_path = next(
         (
@@ -153,7 +153,7 @@ def find_closest_scope(scopes: tuple[str, ...], resolved: "ResolvedPath") -> str
     inner_path = (inner_path if inner_path is not None else resolved.given)[:_MAX_PATH_LENGTH]
     if not inner_path:
         return ""
-    matching = [scope for scope in scopes[:_MAX_WORDS] if normalize_scope(scope) is not None]
+    matching = [scope for scope in scopes[:_MAX_WORDS] if trim_scope_or_none(scope) is not None]
     shared = {scope: _count_shared_components(inner_path, scope[:_MAX_PATH_LENGTH]) for scope in matching}
     best = max(matching, key=lambda scope: shared[scope], default="")
     if best and shared[best]:

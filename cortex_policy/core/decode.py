@@ -206,10 +206,10 @@ def decode_grant(data: bytes, grant_id: str = "") -> Grant:
         document = decode_json(data)
     except MalformedError as error:
         raise GrantError(GRANT_INVALID, str(error)) from None
-    return decode_document(document, grant_id)
+    return decode_grant_document(document, grant_id)
 
 
-def decode_document(document: object, grant_id: str = "") -> Grant:
+def decode_grant_document(document: object, grant_id: str = "") -> Grant:
     """Return the grant of a decoded document; raise GrantError (grant_invalid) as `decode_grant` does."""
     if not isinstance(document, dict):
         raise GrantError(GRANT_INVALID, "a grant is a JSON object")

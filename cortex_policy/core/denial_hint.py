@@ -1,13 +1,13 @@
 """What would help a denied call, in one line: what the grant allows, and the operator's command that would allow it."""
 
-from cortex_policy.core.engine import normalize_scope
+from cortex_policy.core.engine import trim_scope_or_none
 from cortex_policy.core.model import ACTION_NOT_ALLOWED, ARGUMENT_NOT_ALLOWED, PATH_OUTSIDE_SCOPE, RATE_LIMITED
 from cortex_policy.core.operator_commands import (
     append_root_option,
-    find_scopes_that_allow,
     format_program_command,
     format_set_command,
     make_approval_hint,
+    suggest_scopes_to_allow,
 )
 from cortex_policy.core.text import join_words_that_fit
 from cortex_policy.core.value_text import format_value
@@ -44,8 +44,8 @@ def _path_hint(grant: "Grant", decision: "Decision", file: str, root: str | None
         return "name a path that can be followed: an absolute one, or from a directory that exists"
     if any(place.protected_reason for place, _ in decision.paths):
         return "no grant may allow access to what governs it"
-    allowing = _command_text(grant, root, "add-scope", find_scopes_that_allow(grant, decision))
-    scopes = [scope for scope in grant.fs_scope if normalize_scope(scope) is not None]
+    allowing = _command_text(grant, root, "add-scope", suggest_scopes_to_allow(grant, decision))
+    scopes = [scope for scope in grant.fs_scope if trim_scope_or_none(scope) is not None]
     if scopes:
         what = "allowed" if decision.paths else "give a path"
         more = _lookalike_scope_text(grant.fs_scope, decision)
@@ -70,10 +70,10 @@ def _lookalike_scope_text(scopes: tuple[str, ...], decision: "Decision") -> str:
     ]
     if not paths:
         return ""
-    from cortex_policy.core.unicode_equivalence import find_scope_covering_in_nfc, format_normal_form_difference  # noqa: PLC0415 - as above
+    from cortex_policy.core.unicode_equivalence import find_scope_and_path_covered_in_nfc, format_normal_form_difference  # noqa: PLC0415 - as above
 
     for resolved in paths[:_MAX_COMPARED]:
-        same, spelling = find_scope_covering_in_nfc(scopes, resolved)
+        same, spelling = find_scope_and_path_covered_in_nfc(scopes, resolved)
         if same:
             return f"; {format_normal_form_difference('the scope', spelling, same)}"
     return ""

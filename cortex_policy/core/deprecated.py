@@ -47,7 +47,7 @@ def find_moved_name(module: str, name: str) -> object:
     return getattr(import_module(home), new)
 
 
-def rename_old_keywords(class_name: str, keywords: "Mapping[str, object]") -> "Mapping[str, object] | None":
+def rename_old_keywords_or_none(class_name: str, keywords: "Mapping[str, object]") -> "Mapping[str, object] | None":
     """Return the keywords with the new names of fields, None if there is no old one among them or a field is twice."""
     names = FIELDS.get(class_name, {})
     renamed = {names.get(name, name): value for name, value in keywords.items()}

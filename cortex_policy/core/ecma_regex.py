@@ -7,15 +7,15 @@ steps are the sum, over its characters, of the active positions, including those
 from _thread import _local
 from time import sleep
 
-from cortex_policy.core.ecma_automaton import DEAD, FOUND, Automaton
-from cortex_policy.core.ecma_characters import PatternError
+from cortex_policy.core.ecma_regex_automaton import DEAD, FOUND, Automaton
+from cortex_policy.core.ecma_regex_characters import PatternError
 from cortex_policy.core.ecma_regex_parser import Pattern, parse_pattern
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Self
 
-    from cortex_policy.core.ecma_automaton import State
+    from cortex_policy.core.ecma_regex_automaton import State
 
 MAX_BYTES = 1 << 16  # of a value, in UTF-8
 MAX_STEPS = 300_000
@@ -114,7 +114,7 @@ class SharedSteps:
 _thread = _ThreadState()
 
 
-def spend_shared_steps(count: int) -> bool:
+def take_steps_from_shared_limit(count: int) -> bool:
     """Take steps from the shared bound of this thread, for work that is not a search; return whether any are left."""
     if _thread.shared is None:
         return True
@@ -170,7 +170,7 @@ class Regex:
                 shared.left -= steps.taken + _SEARCH_STEPS
 
     def _search_forwards(self, text: str, steps: StepLimit) -> bool:
-        return all(matches_part(automaton, text, steps) == holds for automaton, holds in self._build_automata())
+        return all(matches_automaton(automaton, text, steps) == holds for automaton, holds in self._build_automata())
 
     def _search_backwards(self, text: str, steps: StepLimit) -> bool:
         """Whether at some place each lookahead has its wanted result and the rest matches."""
@@ -193,7 +193,7 @@ def _is_match_end_for_all(parts: list[tuple[Automaton, bool]], states: "list[Sta
     return all(automaton.is_match_end(state, name) == holds for (automaton, holds), state, name in found)
 
 
-def matches_part(automaton: Automaton, text: str, steps: StepLimit) -> bool:
+def matches_automaton(automaton: Automaton, text: str, steps: StepLimit) -> bool:
     """Whether a text holds a match of one part; raise PatternLimitError."""
     state = automaton.start
     for start in range(0, len(text), _STRETCH):

@@ -4,8 +4,8 @@ Source: ECMA-262, 22.2.1, with `+UnicodeMode`, without Annex B. Also refused, by
 lookahead elsewhere than at the very start, and `\p{...}`, whose tables differ between Pythons.
 """
 
-from cortex_policy.core.ecma_characters import DIGITS, DOT, LETTERS, NUMERALS, CharacterReader, PatternError
-from cortex_policy.core.ecma_nodes import Assertion, CharacterSet, Choice, PatternNode, Repeat, Series
+from cortex_policy.core.ecma_regex_characters import DIGITS, DOT, LETTERS, NUMERALS, CharacterReader, PatternError
+from cortex_policy.core.ecma_regex_nodes import Assertion, CharacterSet, Choice, PatternNode, Repeat, Series
 
 MAX_POSITIONS = 1_000
 MAX_DEPTH = 64  # groups in each other

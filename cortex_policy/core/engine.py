@@ -3,7 +3,7 @@
 One module of more than 250 lines, as each module costs a check time.
 """
 
-from cortex_policy.core.arguments import contains_object, format_first_argument_violation, has_enum_or_const
+from cortex_policy.core.arguments import contains_object, find_first_argument_violation_text, has_enum_or_const
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
@@ -16,7 +16,7 @@ from cortex_policy.core.model import (
     PathVerdict,
     Settings,
 )
-from cortex_policy.core.path_arguments import is_path_argument, path_arguments
+from cortex_policy.core.path_arguments import find_path_arguments, is_path_argument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,24 +37,24 @@ def _action_denial(grant: "Grant", request: "Request", _: Settings) -> Decision 
 
 
 def _arguments_denial(grant: "Grant", request: "Request", settings: Settings) -> Decision | None:
-    why = format_first_argument_violation(grant.args, request.args) if grant.args else ""
-    why = why or find_undeclared_argument_denial(grant, request.args, settings)
+    why = find_first_argument_violation_text(grant.args, request.args) if grant.args else ""
+    why = why or find_undeclared_argument_denial_text(grant, request.args, settings)
     return Decision(ARGUMENT_NOT_ALLOWED, why) if why else None
 
 
-def find_undeclared_argument_denial(grant: "Grant", args: "Mapping[str, object]", settings: Settings) -> str:
+def find_undeclared_argument_denial_text(grant: "Grant", args: "Mapping[str, object]", settings: Settings) -> str:
     """Say which argument the setting `undeclared_args` denies, and why; '' if none."""
     if settings.undeclared_args == "allow":
         return ""
     for name, value in args.items():
-        if name not in grant.args and not counts_as_declared(grant, name, value):
+        if name not in grant.args and not is_path_that_counts_as_declared(grant, name, value):
             return f"`{name}` is not declared in `args`, and the setting `undeclared_args` is `deny`"
         if contains_object(value) and not has_enum_or_const(grant.args, name):
             return f"`{name}` holds an object, whose members nothing declares, and `undeclared_args` is `deny`"
     return ""
 
 
-def counts_as_declared(grant: "Grant", name: str, value: object) -> bool:
+def is_path_that_counts_as_declared(grant: "Grant", name: str, value: object) -> bool:
     """Whether an undeclared argument counts as declared: it is a path, and the grant limits paths."""
     return name in ("path", "paths") or (bool(grant.fs_scope) and is_path_argument(grant, name, value))
 
@@ -63,19 +63,26 @@ def _match_scopes(grant: "Grant", paths: "Iterable[ResolvedPath]") -> "tuple[tup
     """Return each path with the scope that allows it, None if none does or need to."""
     scopes = grant.fs_scope
     return tuple(
-        (path, None if find_path_violation(scopes, path) else find_matching_scope(scopes, path.resolved_inside))
+        (
+            path,
+            None
+            if find_violation_text_of_one_path(scopes, path)
+            else find_matching_scope(scopes, path.resolved_inside),
+        )
         for path in paths
     )
 
 
-def path_verdicts(grant: "Grant", request: "Request") -> "Iterator[PathVerdict]":
+def make_path_verdicts(grant: "Grant", request: "Request") -> "Iterator[PathVerdict]":
     """Yield the verdict on each path in the arguments, and on what should be a path and is not."""
     resolved_by_key = {(path.argument, path.given): path for path in request.paths}
-    for argument, given, is_path in path_arguments(grant, request.args):
+    for argument, given, is_path in find_path_arguments(grant, request.args):
         # INVARIANT: each path in the arguments was resolved; a request in which one was not is denied here
         resolved = resolved_by_key.get((argument, given)) if given is not None else None
         if resolved is not None:
-            why_denied = find_path_violation(grant.fs_scope, resolved) if is_path else resolved.protected_reason
+            why_denied = (
+                find_violation_text_of_one_path(grant.fs_scope, resolved) if is_path else resolved.protected_reason
+            )
         elif given is None:
             why_denied = "is neither a path nor an array of paths" if grant.fs_scope else ""
         else:
@@ -86,7 +93,7 @@ def path_verdicts(grant: "Grant", request: "Request") -> "Iterator[PathVerdict]"
 
 def _path_denial(grant: "Grant", request: "Request", settings: Settings) -> Decision | None:
     names_path = False
-    for verdict in path_verdicts(grant, request):
+    for verdict in make_path_verdicts(grant, request):
         names_path = names_path or verdict.given is not None
         if verdict.why_denied:
             detail = f"{verdict.label} {verdict.why_denied}"
@@ -162,7 +169,7 @@ def decide(
     if refused is not None:
         return refused
     times, limit = input_values.require_timestamps(hits), grant.rate.per_minute
-    budget = make_budget_from_times(times, input_values.require_seconds(now), limit, request.cost)
+    budget = make_budget_from_times(times, input_values.require_timestamp(now), limit, request.cost)
     return decide_rate(grant, request, budget)
 
 
@@ -194,7 +201,7 @@ def find_path_syntax_problem(given: str) -> str:
     return ""
 
 
-def normalize_scope(scope: str) -> str | None:
+def trim_scope_or_none(scope: str) -> str | None:
     """Return a scope as it is compared, without one trailing `/`; None if it can never match."""
     trimmed = scope.removesuffix("/")
     if trimmed != trimmed.strip() or not _GLOBS.isdisjoint(trimmed):
@@ -222,10 +229,10 @@ def find_matching_scope(scopes: tuple[str, ...], relative: str | None) -> str | 
 
 def _find_matching_scope_of_few(scopes: tuple[str, ...], relative: str) -> str | None:
     for scope in scopes:
-        # as `normalize_scope` returns it; called of few, as a grant may have thousands
+        # as `trim_scope_or_none` returns it; called of few, as a grant may have thousands
         prefix = scope.removesuffix("/")
         is_below = relative.startswith(prefix) and relative[len(prefix) :][:1] in ("", "/")
-        if is_below and normalize_scope(scope) is not None:
+        if is_below and trim_scope_or_none(scope) is not None:
             return scope
     return None
 
@@ -236,7 +243,7 @@ def _find_matching_scope_of_many(scopes: tuple[str, ...], relative: str) -> str 
     if cached is None or cached[0] is not scopes:
         known: dict[str, int] = {}
         for index, scope in enumerate(scopes):
-            prefix = normalize_scope(scope)
+            prefix = trim_scope_or_none(scope)
             if prefix is not None:
                 known.setdefault(prefix, index)
         if len(_scope_cache) >= _MAX_CACHED:
@@ -252,7 +259,7 @@ def _find_matching_scope_of_many(scopes: tuple[str, ...], relative: str) -> str 
     return scopes[first] if first < len(scopes) else None
 
 
-def find_path_violation(scopes: tuple[str, ...], path: "ResolvedPath") -> str:
+def find_violation_text_of_one_path(scopes: tuple[str, ...], path: "ResolvedPath") -> str:
     """Return why a path is denied under these scopes, '' if it is allowed."""
     if path.protected_reason:
         return path.protected_reason

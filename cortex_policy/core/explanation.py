@@ -1,11 +1,11 @@
 """Each rule of a decision with the line of the grant that decided, and what would change the answer."""
 
 from cortex_policy.core import Value
-from cortex_policy.core.advice import ADVISERS, Advice, advise_on_allowed_call
-from cortex_policy.core.closest_match import explain_argument_violation
+from cortex_policy.core.closest_match import find_argument_violation_details
+from cortex_policy.core.denial_advice import ADVISERS, Advice, advise_on_allowed_call
 from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.explanation_steps import EXPLAINERS, NOT_ASKED, RULES, ExplainContext, RuleStep
-from cortex_policy.core.json_tree import find_line_and_column, find_node, parse_tree
+from cortex_policy.core.json_tree import find_line_and_column, parse_tree, require_node
 from cortex_policy.core.model import ALLOWED, ARGUMENT_NOT_ALLOWED
 
 TYPE_CHECKING = False
@@ -36,7 +36,7 @@ def explain(
     rule, as by an emergency stop, leaves every rule unasked.
     """
     violation = (
-        explain_argument_violation(grant.args, request.args) if decision.reason is ARGUMENT_NOT_ALLOWED else None
+        find_argument_violation_details(grant.args, request.args) if decision.reason is ARGUMENT_NOT_ALLOWED else None
     )
     case, source, is_asked = ExplainContext(grant, request, decision, settings, violation), text.decode(), True
     tree = parse_tree(source) if source else None
@@ -55,5 +55,5 @@ def _with_line(step: RuleStep, source: str, tree: "JsonNode | None") -> RuleStep
     """Return a step with the line of its pointer; the line of the key, if the value has one."""
     if not step.pointer or tree is None:
         return step
-    line, _ = find_line_and_column(source, find_node(tree, step.pointer).start_in_container)
+    line, _ = find_line_and_column(source, require_node(tree, step.pointer).start_in_container)
     return RuleStep(step.rule, step.verdict, step.message, step.pointer, line)

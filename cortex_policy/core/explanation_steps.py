@@ -5,8 +5,8 @@ from cortex_policy.core.closest_match import ArgumentViolation, find_closest_sco
 from cortex_policy.core.engine import (
     find_matching_scope,
     find_path_syntax_problem,
-    find_undeclared_argument_denial,
-    path_verdicts,
+    find_undeclared_argument_denial_text,
+    make_path_verdicts,
 )
 from cortex_policy.core.json_tree import format_json_pointer
 from cortex_policy.core.model import (
@@ -16,7 +16,7 @@ from cortex_policy.core.model import (
     PATH_OUTSIDE_SCOPE,
     RATE_LIMITED,
 )
-from cortex_policy.core.path_arguments import is_path_argument, path_arguments
+from cortex_policy.core.path_arguments import find_path_arguments, is_path_argument
 from cortex_policy.core.path_likeness import find_unchecked_paths
 from cortex_policy.core.text import join_words_that_fit
 from cortex_policy.core.value_text import format_value
@@ -87,7 +87,7 @@ def _explain_arguments(case: ExplainContext) -> "Iterator[RuleStep]":
             pointer = format_json_pointer("args", *violation.keys)
             yield RuleStep("arguments", DENIES, _violation_text(violation), pointer)
         else:
-            why = find_undeclared_argument_denial(case.grant, given, case.settings)
+            why = find_undeclared_argument_denial_text(case.grant, given, case.settings)
             yield RuleStep("arguments", DENIES, why, format_json_pointer("args") if declared else "")
         return
     known, free, paths = list[str](), list[str](), list[str]()
@@ -116,7 +116,7 @@ def _names_text(names: list[str]) -> str:
 
 def _explain_paths(case: ExplainContext) -> "Iterator[RuleStep]":
     counts = dict.fromkeys((PASSES, DENIES), 0)
-    for verdict in path_verdicts(case.grant, case.request):
+    for verdict in make_path_verdicts(case.grant, case.request):
         result = DENIES if verdict.why_denied else PASSES
         counts[result] += 1
         if counts[result] <= MOST_PATHS:
@@ -136,7 +136,7 @@ def _explain_what_is_no_path(case: ExplainContext) -> "Iterator[RuleStep]":
     """Say which arguments are paths and which are not, and name each text among those that looks like a path."""
     paths, others = list[str](), list[str]()
     for name, value in case.request.args.items():
-        is_path = any(is_path for *_, is_path in path_arguments(case.grant, {name: value}))
+        is_path = any(is_path for *_, is_path in find_path_arguments(case.grant, {name: value}))
         (paths if is_path else others).append(f"`{name}`")
     if others:
         treated = [f"treated as paths: {join_words_that_fit(paths)}"] if paths else []

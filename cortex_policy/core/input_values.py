@@ -39,7 +39,7 @@ def require_positive_int(value: object, what: str) -> int:
     return number
 
 
-def require_seconds(value: object) -> float:
+def require_timestamp(value: object) -> float:
     """Return a point in time; raise UsageError unless it is a finite number."""
     try:
         seconds = float(int.__int__(value)) if issubclass(type(value), int) else float.__float__(value)  # type: ignore[arg-type]
@@ -53,10 +53,10 @@ def require_seconds(value: object) -> float:
 
 def require_timestamps(values: object) -> list[float]:
     """Return points in time; raise UsageError if they cannot be iterated over, or if one is not a finite number."""
-    return [require_seconds(value) for value in _list_parts(values)]
+    return [require_timestamp(value) for value in _list_parts(values)]
 
 
-def require_budget_call(tool: object, action: object, limit: object, cost: object) -> tuple[str, str, int, int]:
+def require_budget_arguments(tool: object, action: object, limit: object, cost: object) -> tuple[str, str, int, int]:
     """Return the exact tool, action, limit and cost of a call to a budget."""
     is_number = issubclass(type(limit), int) and type(limit) is not bool
     counted = int.__int__(limit) if is_number else require_positive_int(limit, "limit")  # type: ignore[arg-type]

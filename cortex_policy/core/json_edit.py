@@ -9,16 +9,16 @@ import json
 from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.core.json_style import (
     NEWLINE,
-    detect_bracket_padding,
-    detect_colon,
+    detect_colon_text,
     detect_separator,
     detect_style,
     find_indent_of_last_part,
     find_indent_of_line,
     format_in_style,
+    make_bracket_padding,
     spell_json_value,
 )
-from cortex_policy.core.json_tree import JsonNode, find_node, parse_tree
+from cortex_policy.core.json_tree import JsonNode, parse_tree, require_node
 from cortex_policy.core.model import UsageError
 
 TYPE_CHECKING = False
@@ -61,7 +61,7 @@ def remove_items(text: str, pointer: str, indexes: "set[int]") -> str:
 
 def rename_key(text: str, pointer: str, key: str) -> str:
     """Give the member at a pointer another key."""
-    node = find_node(_parse_text(text), pointer)
+    node = require_node(_parse_text(text), pointer)
     if node.key is None:
         raise UsageError(f"`{pointer}` is not a member of an object")
     return _splice_text(text, node.key_start, node.key_end, spell_json_value(key))
@@ -70,7 +70,7 @@ def rename_key(text: str, pointer: str, key: str) -> str:
 # INVARIANT: an edit is made without a tree, which may take 100 MB: what needs one returns the span and its new text
 def _edit_to_replace(text: str, pointer: str, value: object) -> "Edit":
     root = _parse_text(text)
-    node = find_node(root, pointer)
+    node = require_node(root, pointer)
     old = text[node.start : node.end]
     if spell_json_value(json.loads(old)) == spell_json_value(value):
         return node.start, node.end, old
@@ -90,16 +90,16 @@ def _edit_to_insert(text: str, pointer: str, key: str, value: object) -> "Edit":
     node = _container_at(root, pointer, "object")
     if any(part.key == key for part in node.children):
         raise UsageError(f"`{key}` is there already")
-    colon = detect_colon(text, reversed(node.children)) or detect_style(text, root).colon
+    colon = detect_colon_text(text, reversed(node.children)) or detect_style(text, root).colon
     return _edit_to_add_at_end(text, root, node, spell_json_value(key) + colon, [value])
 
 
 def _edit_to_remove(text: str, pointer: str) -> "Edit":
     root = _parse_text(text)
-    node = find_node(root, pointer)
+    node = require_node(root, pointer)
     if node is root:
         raise UsageError("the whole document cannot be removed")
-    parent = find_node(root, pointer.rpartition("/")[0])
+    parent = require_node(root, pointer.rpartition("/")[0])
     before = [part for part in parent.children if part.start < node.start]
     after = [part for part in parent.children if part.start > node.start]
     if before:
@@ -126,7 +126,7 @@ def _parse_text(text: str) -> JsonNode:
 
 
 def _container_at(root: JsonNode, pointer: str, kind: str) -> JsonNode:
-    node = find_node(root, pointer)
+    node = require_node(root, pointer)
     if node.kind != kind:
         raise UsageError(f"`{pointer}` is not an {kind}")
     return node
@@ -136,7 +136,7 @@ def _edit_to_add_at_end(text: str, root: JsonNode, node: JsonNode, prefix: str, 
     style, indent = detect_style(text, root), find_indent_of_line(text, node.start_in_container)
     if not node.children:
         spaces = text[node.start + 1 : node.end - 1]
-        opening, closing = (spaces, "") if spaces else detect_bracket_padding(node.kind, style, indent)
+        opening, closing = (spaces, "") if spaces else make_bracket_padding(node.kind, style, indent)
         deeper = indent + style.unit if NEWLINE.search(opening) else indent
         return node.start + 1, node.end - 1, opening + prefix + format_in_style(values[0], style, deeper) + closing
     indent, end = find_indent_of_last_part(text, node), node.children[-1].end

@@ -41,7 +41,7 @@ def detect_separator(text: str, node: JsonNode, style: Style) -> str:
     return f",{line_start[0]}" if line_start else style.comma
 
 
-def detect_bracket_padding(kind: str, style: Style, indent: str) -> tuple[str, str]:
+def make_bracket_padding(kind: str, style: Style, indent: str) -> tuple[str, str]:
     """Return the text after the opening and before the closing bracket of a new array or object."""
     if kind in style.pads:
         return style.pads[kind], style.pads[kind]
@@ -53,7 +53,7 @@ def format_in_style(value: object, style: Style, indent: str) -> str:
     if not isinstance(value, dict | list) or not value:
         return spell_json_value(value)
     kind = "object" if isinstance(value, dict) else "array"
-    opening, closing = detect_bracket_padding(kind, style, indent)
+    opening, closing = make_bracket_padding(kind, style, indent)
     comma, deeper = (style.comma, indent) if kind in style.pads else ("," + opening, indent + style.unit)
     pairs = value.items() if isinstance(value, dict) else [(None, part) for part in value]
     parts = [
@@ -90,7 +90,7 @@ def find_indent_of_last_part(text: str, node: JsonNode) -> str:
     return ""
 
 
-def detect_colon(text: str, members: "Iterable[JsonNode]") -> str:
+def detect_colon_text(text: str, members: "Iterable[JsonNode]") -> str:
     """Return the text between key and value in the first member that has both on one line, '' if none has."""
     gaps = (text[member.key_end : member.start] for member in members)
     return next((gap for gap in gaps if not NEWLINE.search(gap)), "")
@@ -100,7 +100,7 @@ def detect_style(text: str, root: JsonNode) -> Style:
     """Read off a document how it is laid out: from the first place that shows it."""
     filled = [node for node in root.walk() if node.children]
     newline = NEWLINE.search(text)
-    colon = detect_colon(text, (node for node in root.walk() if node.key is not None)) or ": "
+    colon = detect_colon_text(text, (node for node in root.walk() if node.key is not None)) or ": "
     commas = (text[left.end : right.start_in_container] for node in filled for left, right in pairwise(node.children))
     comma = next((gap for gap in commas if not NEWLINE.search(gap)), "," if colon == ":" else ", ")
     unit, pads = _detect_indent_unit(text, filled), dict(_detect_pads(text, root, filled))

@@ -1,5 +1,9 @@
 """Values as JSON: ASCII alone, on one line, and in one canonical form for fingerprints (`json` costs 8 ms)."""
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 try:
     from _json import encode_basestring_ascii
 except ImportError:  # another Python implementation
@@ -10,17 +14,19 @@ _EXACT = 1 << 53  # up to here each whole number is a float of its own
 _NO_NUMBERS = {"nan": '"NaN"', "inf": '"Infinity"', "-inf": '"-Infinity"'}
 
 
-def format_json(value: object, comma: str = ", ", colon: str = ": ") -> str:
+def format_ascii_json(value: object, comma: str = ", ", colon: str = ": ") -> str:
     """Return the JSON of a tree of dicts, lists, tuples, strings, numbers, booleans and None.
 
     What JSON does not know becomes a string: `"NaN"`, `"Infinity"`, `"-Infinity"`, and an integer that Python refuses
     to print is written in base 16 (`"0x..."`). Lone surrogates are escaped. Raises TypeError for other types.
     """
     if isinstance(value, dict):
-        members = [f"{format_json(name)}{colon}{format_json(part, comma, colon)}" for name, part in value.items()]
+        members = [
+            f"{format_ascii_json(name)}{colon}{format_ascii_json(part, comma, colon)}" for name, part in value.items()
+        ]
         return "{" + comma.join(members) + "}"
     if isinstance(value, list | tuple):
-        return "[" + comma.join([format_json(part, comma, colon) for part in value]) + "]"
+        return "[" + comma.join([format_ascii_json(part, comma, colon) for part in value]) + "]"
     if value is None or isinstance(value, bool):
         return _CONSTANTS[value]
     if isinstance(value, str):
@@ -31,9 +37,14 @@ def format_json(value: object, comma: str = ", ", colon: str = ": ") -> str:
     raise TypeError(message)
 
 
+def encode_json_line(members: "Mapping[str, object]") -> bytes:
+    """Return members as a line of JSON, ASCII with its newline."""
+    return f"{format_ascii_json(dict(members), ',', ':')}\n".encode("ascii")
+
+
 def format_canonical_json(value: object) -> str:
     """Return the one text that equal values share: members sorted, no spaces, `1.0` as `1`."""
-    return format_json(_canonical_value(value), ",", ":")
+    return format_ascii_json(_canonical_value(value), ",", ":")
 
 
 def _number_text(value: float) -> str:

@@ -102,7 +102,7 @@ def split_pointer(pointer: str) -> tuple[str, ...]:
     return tuple(step.replace("~1", "/").replace("~0", "~") for step in rest)
 
 
-def find_node(root: JsonNode, pointer: str) -> JsonNode:
+def require_node(root: JsonNode, pointer: str) -> JsonNode:
     """Return the value that a JSON Pointer names; raise UsageError if there is none."""
     node = root
     for step in split_pointer(pointer):

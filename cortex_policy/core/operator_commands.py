@@ -1,6 +1,6 @@
 """Commands that an operator can type to let a denied call pass."""
 
-from cortex_policy.core.engine import find_matching_scope, find_path_syntax_problem, normalize_scope
+from cortex_policy.core.engine import find_matching_scope, find_path_syntax_problem, trim_scope_or_none
 from cortex_policy.core.model import WAITING
 from cortex_policy.core.text import escape_unprintable
 
@@ -39,10 +39,10 @@ def format_set_command(grant_id: str, option: str, values: "Sequence[str]") -> s
     """Return the command that sets these values of a grant, '' if there are none or one cannot be typed."""
     if not values or (option == "allow" and "," in "".join(values)):  # `set` takes that for several actions
         return ""
-    return format_program_command("set", grant_id, *format_option_words(option, values))
+    return format_program_command("set", grant_id, *make_option_words(option, values))
 
 
-def format_option_words(option: str, values: "Sequence[str]") -> list[str]:
+def make_option_words(option: str, values: "Sequence[str]") -> list[str]:
     """Return an option once for each value; one that begins with a dash would be read as an option."""
     words: list[str] = []
     for value in values:
@@ -57,14 +57,14 @@ def append_root_option(text: str, root: str | None) -> str:
     return f"{text} --root {quote_for_shell(root)}" if _is_typable(root) else ""
 
 
-def find_scopes_that_allow(grant: "Grant", decision: "Decision") -> list[str]:
+def suggest_scopes_to_allow(grant: "Grant", decision: "Decision") -> list[str]:
     """Return the scopes that would allow every path of the call; none if there are no such scopes, or too many."""
     missing: dict[str, None] = {}
     for path, _ in decision.paths:
         for relative in (path.normalized, path.resolved_inside):
             if (
                 relative is None
-                or normalize_scope(relative) != relative
+                or trim_scope_or_none(relative) != relative
                 or find_path_syntax_problem(path.given)
                 or path.error
             ):

@@ -1,6 +1,6 @@
 """Which arguments of a call are paths: by names, by what the grant declares, by values; and what a path is as text."""
 
-from cortex_policy.core.arguments import find_declared_path_format
+from cortex_policy.core.arguments import find_declared_path_or_not_path
 from cortex_policy.core.decode import MAX_DEPTH
 
 TYPE_CHECKING = False
@@ -25,9 +25,9 @@ MAX_LABEL = 400  # characters of an argument's label: each text in a long one wo
 NEVER, IF_TEXT, ALWAYS = range(3)  # when an argument is a path
 
 
-def when_argument_is_path(grant: "Grant", name: str) -> int:
+def find_path_condition_of_argument(grant: "Grant", name: str) -> int:
     """Return when a top-level argument is a path, by its name and declaration: NEVER, IF_TEXT or ALWAYS."""
-    declared = find_declared_path_format(grant.args, name)
+    declared = find_declared_path_or_not_path(grant.args, name)
     if declared is not None:
         return ALWAYS if declared == "path" else NEVER
     return find_path_condition_of_name(name)
@@ -42,23 +42,23 @@ def find_path_condition_of_name(name: str) -> int:
 
 def may_be_path_argument(grant: "Grant", name: str) -> bool:
     """Whether the grant treats a top-level argument of this name as a path if its value is text."""
-    return when_argument_is_path(grant, name) != NEVER
+    return find_path_condition_of_argument(grant, name) != NEVER
 
 
 def is_path_argument(grant: "Grant", name: str, value: object) -> bool:
     """Whether a top-level argument of this name with this value is a path, so that the path rule checks it."""
-    condition = when_argument_is_path(grant, name)
+    condition = find_path_condition_of_argument(grant, name)
     return condition == ALWAYS or next(_texts_of_value(name, value, condition, is_inner=False), None) is not None
 
 
-def path_arguments(grant: "Grant", args: "Mapping[str, object]") -> "Iterator[LabelledText]":
+def find_path_arguments(grant: "Grant", args: "Mapping[str, object]") -> "Iterator[LabelledText]":
     """Yield (argument, path, whether it is one) for each path in the arguments, nested ones too.
 
     The path is None if a value should be a path and is not: a number, an object without a path, a value nested too
     deep. Text inside such a value is yielded too: it may name files that govern grants.
     """
     for name, value in args.items():
-        condition = when_argument_is_path(grant, name)
+        condition = find_path_condition_of_argument(grant, name)
         yield from _texts_of_value(name[:MAX_LABEL], value, condition, is_inner=False)
         yield from _nested_paths(name[:MAX_LABEL], value, 1, is_inner=condition != NEVER)
 
@@ -166,7 +166,7 @@ def collapse_path(path: str) -> str:
     return "/" + "/".join(parts)
 
 
-def make_relative_to_root(path: str, root: str) -> str | None:
+def make_relative_to_root_or_none(path: str, root: str) -> str | None:
     """Return a collapsed path relative to the root: empty for the root itself, None outside of it."""
     if path == root:
         return ""

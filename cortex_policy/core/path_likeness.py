@@ -2,7 +2,7 @@
 
 import re
 
-from cortex_policy.core.path_arguments import MAX_LABEL, path_arguments, walk_texts_with_labels
+from cortex_policy.core.path_arguments import MAX_LABEL, find_path_arguments, walk_texts_with_labels
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def find_unchecked_paths(grant: "Grant", args: "Mapping[str, object]") -> list[t
     """Return (argument, its part, the text) for each text that looks like a path and is not checked as one."""
     found = []
     for name, value in args.items():
-        checked = {label for label, _, is_path in path_arguments(grant, {name: value}) if is_path}
+        checked = {label for label, _, is_path in find_path_arguments(grant, {name: value}) if is_path}
         texts = [(label, text or "") for label, text, _ in walk_texts_with_labels(name[:MAX_LABEL], value)]
         found += [(name, label, text) for label, text in texts if label not in checked and looks_like_path(text)]
     return found

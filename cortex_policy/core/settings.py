@@ -228,13 +228,13 @@ def _resolve(setting: Setting, written: "list[SettingValue]", *, is_locked: bool
     return EffectiveSetting(setting, effective, tuple(overridden), is_locked)
 
 
-def is_valid_setting(place: str, name: str, value: object) -> bool:
+def is_valid_setting_value(place: str, name: str, value: object) -> bool:
     """Whether a place may give a setting of this name this value."""
     setting = BY_NAME.get(name)
     return setting is not None and place in setting.places and setting.accepts(value)
 
 
-def settings_by_variable() -> "dict[str, Setting]":
+def make_settings_by_variable() -> "dict[str, Setting]":
     """Return the settings that the environment may hold, by the names of their variables."""
     return {setting.variable: setting for setting in SETTINGS if ENVIRONMENT in setting.places}
 
@@ -251,7 +251,7 @@ def flatten_settings_document(document: "dict[str, object]", prefix: str = "") -
     return values
 
 
-def parse_shared_value(variable: str, text: str) -> object:
+def parse_shared_variable(variable: str, text: str) -> object:
     """Return the value of a variable that all programs here share; milliseconds are rounded down to seconds."""
     if variable != HITL_TIMEOUT:
         return text

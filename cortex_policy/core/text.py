@@ -51,7 +51,7 @@ def format_os_error(error: Exception) -> str:
     return (getattr(error, "strerror", None) or str(error)).lower()
 
 
-def did_you_mean(name: str) -> str:
+def format_did_you_mean_hint(name: str) -> str:
     """Return a hint at the name that was meant, '' for no name."""
     return f"did you mean `{name}`?" if name else ""
 
@@ -96,7 +96,7 @@ def _escape_job_commands(line: str, bracket: str = _BRACKET, colon: str = _COLON
     return line
 
 
-def count_with_noun(number: int, noun: str) -> str:
+def format_count_with_noun(number: int, noun: str) -> str:
     """Return a number with its noun, such as `1 file` or `3 files`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
@@ -105,4 +105,4 @@ def format_duration(seconds: float) -> str:
     """Return a duration in its largest unit, such as `3 minutes`."""
     units = ((86_400, "day"), (3600, "hour"), (60, "minute"))
     size, noun = next((unit for unit in units if seconds >= unit[0]), (1, "second"))
-    return count_with_noun(max(0, int(seconds // size)), noun)
+    return format_count_with_noun(max(0, int(seconds // size)), noun)

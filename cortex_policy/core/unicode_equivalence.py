@@ -2,7 +2,7 @@
 
 from unicodedata import is_normalized, normalize
 
-from cortex_policy.core.engine import find_matching_scope, normalize_scope
+from cortex_policy.core.engine import find_matching_scope, trim_scope_or_none
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def find_equivalent_word(word: str, words: "Sequence[str]") -> str:
     return next((other for other in words[:_MAX_WORDS] if other != word and to_nfc(other) == plain), "")
 
 
-def find_scope_covering_in_nfc(scopes: tuple[str, ...], resolved: "ResolvedPath") -> tuple[str, str]:
+def find_scope_and_path_covered_in_nfc(scopes: tuple[str, ...], resolved: "ResolvedPath") -> tuple[str, str]:
     """Return the scope that a path would be in if both were written in one normal form, and which spelling of it.
 
     Both are '' if there is none. A link may lead to the spelling: the path as given need not read like the scope.
@@ -35,7 +35,7 @@ def find_scope_covering_in_nfc(scopes: tuple[str, ...], resolved: "ResolvedPath"
             continue
         plain = to_nfc(relative)
         for scope in scopes[:_MAX_WORDS]:
-            prefix = normalize_scope(scope)
+            prefix = trim_scope_or_none(scope)
             if prefix is not None and find_matching_scope((to_nfc(prefix),), plain) is not None:
                 return scope, relative
     return "", ""

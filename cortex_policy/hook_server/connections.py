@@ -8,7 +8,7 @@ from cortex_policy.hook_server.requests import AS_JSON, Head, RequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.hook_server.pool import Job
+    from cortex_policy.hook_server.worker_pool import Job
 
 _PART = 1 << 16
 
@@ -48,7 +48,7 @@ class Connection:
             raise RequestError("it is incomplete")
         self._data += part
         if self._head is None:
-            found = requests.parse_head(bytes(self._data))
+            found = requests.parse_head_or_none(bytes(self._data))
             if found is None:
                 return None
             self._head, rest = found
@@ -78,11 +78,11 @@ class Connection:
         """
         self.is_answered = True
         self._data.clear()
-        body = requests.answer_body(self._head.form if self._head is not None else AS_JSON, agent, denial)
+        body = requests.encode_answer_body(self._head.form if self._head is not None else AS_JSON, agent, denial)
         key = self._secrets.key.encode("ascii")
         signature = requests.sign_answer(key, self._signature, body) if self._signature else ""
         try:
-            self.socket.send(requests.response_bytes(body, signature))  # its buffer is empty, and takes all of it
+            self.socket.send(requests.encode_http_response(body, signature))  # its buffer is empty, and takes all of it
             self.socket.shutdown(socket.SHUT_WR)
         except OSError:
             return  # it has gone

@@ -9,7 +9,7 @@ import struct
 from cortex_policy.core.model import StateError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
-from cortex_policy.state.ledger import open_or_make_state_directory
+from cortex_policy.state.ledger import open_or_make_private_directory
 from cortex_policy.state.missing_directory import make_unmade_file_error
 
 _CREDENTIALS = struct.Struct("3i")
@@ -32,7 +32,7 @@ class UnixListener:
         parent, self._name = os.path.split(path)
         self.socket: socket.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            self._directory = open_or_make_state_directory(parent, None, parent)
+            self._directory = open_or_make_private_directory(parent, None, parent)
             self._listen_alone()
         except (OSError, StateError, NotDoneError) as error:
             self.socket.close()
@@ -90,7 +90,7 @@ class UnixListener:
 
     def is_ours(self, peer: socket.socket) -> bool:
         """Whether a client runs as our own user or as root."""
-        return is_own_user(peer)
+        return is_own_user_or_root(peer)
 
     def close(self) -> None:
         """Stop listening, and remove the socket unless another one is there by now."""
@@ -100,7 +100,7 @@ class UnixListener:
             self._identity = None
 
 
-def is_own_user(peer: socket.socket) -> bool:
+def is_own_user_or_root(peer: socket.socket) -> bool:
     """Whether a client of a unix socket runs as our own user or as root."""
     try:
         data = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)

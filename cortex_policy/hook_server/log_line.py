@@ -9,7 +9,7 @@ COMMAND = "hook serve"
 _STDERR = 2
 
 
-def print_server_log(command: str, message: str) -> None:
+def print_server_log_line(command: str, message: str) -> None:
     """Write a line of a command, or nothing if nobody reads: a server never waits for it."""
     line = f"brAInwav cortex-policy {command}: {format_message_line(message)}\n".encode("utf-8", "backslashreplace")
     try:

@@ -7,7 +7,7 @@ import hmac
 from hashlib import sha256
 
 from cortex_policy.core import Value
-from cortex_policy.core.hooks.denials import NO_OPINION, format_denial_output
+from cortex_policy.core.hooks.denials import NO_OPINION, make_denial_outputs
 from cortex_policy.core.hooks.payload import MAX_BYTES
 
 AS_JSON, AS_PROCESS = "/", "/process"  # the agent's own JSON; the exit code, output and error of `hook`
@@ -33,7 +33,7 @@ class Head(Value):
     signature: str
 
 
-def parse_head(data: bytes) -> tuple[Head, bytes] | None:
+def parse_head_or_none(data: bytes) -> tuple[Head, bytes] | None:
     """Return the head and what has come after it, None if more must come; raise RequestError."""
     lines, end, rest = data.partition(_END)
     if len(lines) > MAX_HEAD:
@@ -95,17 +95,17 @@ def is_equal_secret(given: str, secret: str) -> bool:
     return hmac.compare_digest(given.encode("latin-1"), secret.encode("ascii"))
 
 
-def answer_body(form: str, agent: str, denial: str) -> bytes:
+def encode_answer_body(form: str, agent: str, denial: str) -> bytes:
     """Return the answer in a form and in the terms of an agent; '' for `denial` if the policy has no objection."""
     if not denial:
         return b"0\n" + NO_OPINION if form == AS_PROCESS else NO_OPINION
-    output, error = format_denial_output(agent, denial)
+    output, error = make_denial_outputs(agent, denial)
     if form == AS_PROCESS:
         return b"2\n%s%s" % (output or b"\n", error)
-    return output or format_denial_output("", denial)[0]  # Cursor's own has no JSON
+    return output or make_denial_outputs("", denial)[0]  # Cursor's own has no JSON
 
 
-def response_bytes(body: bytes, signature: str) -> bytes:
+def encode_http_response(body: bytes, signature: str) -> bytes:
     """Return the bytes of an answer, with a signature unless that is ''."""
     signed = f"{SIGNATURE}: {signature}\r\n" if signature else ""
     head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n{signed}"

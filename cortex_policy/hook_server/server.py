@@ -13,9 +13,9 @@ from functools import partial
 from cortex_policy.core.hooks.payload import MAX_BYTES
 from cortex_policy.hook import INPUT_SECONDS, HookWords, format_bug
 from cortex_policy.hook_server.connections import ClientSecrets, Connection
-from cortex_policy.hook_server.log_line import COMMAND, print_server_log
-from cortex_policy.hook_server.pool import WorkerPool
+from cortex_policy.hook_server.log_line import COMMAND, print_server_log_line
 from cortex_policy.hook_server.requests import RequestError
+from cortex_policy.hook_server.worker_pool import WorkerPool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class HookServer:
         one.end = time.monotonic() + INPUT_SECONDS
 
     def _deny_client(self, one: Connection, denial: str) -> None:
-        print_server_log(COMMAND, denial)
+        print_server_log_line(COMMAND, denial)
         agent = self._pool.cancel_call(one.job) if one.job is not None else self._words.agent
         self._answer_client(one, agent, denial)
 

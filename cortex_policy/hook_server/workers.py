@@ -9,10 +9,10 @@ import signal
 import socket
 
 from cortex_policy.core.hooks import reasons, ruling_denial  # noqa: F401 - loaded before a worker needs them
-from cortex_policy.core.hooks.denials import format_denial_for_model
+from cortex_policy.core.hooks.denials import escape_reason_for_model
 from cortex_policy.core.hooks.payload import AGENTS
-from cortex_policy.hook import HookWords, close_other_descriptors, format_bug, format_failure
-from cortex_policy.hook_decision import decide_payload
+from cortex_policy.hook import HookWords, close_all_descriptors_except, format_bug, format_uncaught_error
+from cortex_policy.hook_decision import decide_denial_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _decide_calls(words: HookWords, channel: int) -> "Never":
         for number in (signal.SIGALRM, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
-        close_other_descriptors(channel)
+        close_all_descriptors_except(channel)
         while (payload := _read_payload(channel)) is not None:
             # for a server that was killed; it kills a worker that is late by itself
             signal.setitimer(signal.ITIMER_REAL, words.deadline_seconds + 1)
@@ -129,7 +129,7 @@ def _read_payload(channel: int) -> bytes | None:
 
 def _decide_and_send(words: HookWords, payload: bytes, channel: int) -> None:
     try:
-        denial = decide_payload(
+        denial = decide_denial_text(
             payload,
             words.agent,
             words.root,
@@ -137,9 +137,9 @@ def _decide_and_send(words: HookWords, payload: bytes, channel: int) -> None:
             lambda agent: _send_line(channel, _AGENT + agent.encode("ascii")),
         )
     except Exception as error:  # noqa: BLE001 - a bug denies
-        denial = format_failure(error, format_bug)
+        denial = format_uncaught_error(error, format_bug)
     _send_line(
-        channel, _DENY + format_denial_for_model(denial).encode("utf-8", "backslashreplace") if denial else _PASS
+        channel, _DENY + escape_reason_for_model(denial).encode("utf-8", "backslashreplace") if denial else _PASS
     )
 
 

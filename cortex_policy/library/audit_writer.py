@@ -4,12 +4,12 @@ import os
 from hashlib import sha256
 from time import time_ns
 
-from cortex_policy.core.audit_event import parse_trace_id
-from cortex_policy.core.audit_line import UNKNOWN_CALLER, AuditLineTemplate, Caller
+from cortex_policy.core.audit_event import parse_trace_id_or_none
+from cortex_policy.core.audit_line_template import UNKNOWN_CALLER, AuditLineTemplate, Caller
 from cortex_policy.core.model import StateError
 from cortex_policy.state.audit_log import AuditLog
 from cortex_policy.state.audit_record import make_sink_error, read_stamp_version
-from cortex_policy.state.paths import working_directory
+from cortex_policy.state.paths import read_working_directory_or_none
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from cortex_policy.core.audit_sink import LineSink
     from cortex_policy.core.model import Decision, Settings
-    from cortex_policy.library.cache import CachedGrant
+    from cortex_policy.library.grant_cache import CachedGrant
 
 _ID_BYTES, _ID_BATCH = 16, 256
 _ids: list[str] = []  # not used by a call yet
@@ -101,7 +101,7 @@ class AuditWriter:
         return version
 
 
-def find_line_sinks(sinks: "tuple[Any, ...]") -> "tuple[LineSink, ...]":
+def select_sinks_that_take_lines(sinks: "tuple[Any, ...]") -> "tuple[LineSink, ...]":
     """Return the sinks that take lines of the log; one whose `record` was replaced gets that called."""
     return tuple([
         sink for sink in sinks if "record_line" in vars(type(sink)) and "record" not in getattr(sink, "__dict__", ())
@@ -115,7 +115,9 @@ def _caller_of_environment(is_full: bool) -> Caller:  # noqa: FBT001 - a name co
         return UNKNOWN_CALLER
     get = os.environ.get
     return Caller(
-        get("CORTEX_RUN_ID", ""), parse_trace_id(get("TRACEPARENT", "")), working_directory() if is_full else None
+        get("CORTEX_RUN_ID", ""),
+        parse_trace_id_or_none(get("TRACEPARENT", "")),
+        read_working_directory_or_none() if is_full else None,
     )
 
 

@@ -4,21 +4,21 @@ from cortex_policy.core.access_denied import AccessDenied
 from cortex_policy.core.engine import decide_rate, find_denial_before_rate
 from cortex_policy.core.input_values import require_arguments, require_positive_int, require_text
 from cortex_policy.core.model import Budget, Decision, Grant, GrantError, Request, StateError, UsageError
-from cortex_policy.library.cache import CachedGrant, GrantCache, StoreStats
 from cortex_policy.library.functions import make_denial_error
+from cortex_policy.library.grant_cache import CachedGrant, GrantCache, StoreStats
 from cortex_policy.library.path_lookup import UnresolvedRoot
 from cortex_policy.library.store_budgets import StoreBudgets
-from cortex_policy.state import find_resource_shortage_error
+from cortex_policy.state import find_resource_shortage_error_or_none
 from cortex_policy.state.enforcement import (
     AuditedCall,
     add_grant_and_root_to_error,
     check_host_stop,
     check_stamp_if_required,
-    effective_settings,
-    load_grant_in_root_for_call,
+    load_effective_settings,
+    load_grant_and_settings_in_root_for_call,
 )
 from cortex_policy.state.grants import check_grant_id, read_grant
-from cortex_policy.state.paths import protected_paths, resolve_path_arguments
+from cortex_policy.state.paths import find_protected_paths, resolve_path_arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ class Decider:
         self._sinks = tuple(sinks)
         self._line_sinks: tuple[LineSink, ...] = ()
         if self._sinks:
-            from cortex_policy.library.audit_writer import find_line_sinks  # noqa: PLC0415 - few stores have sinks
+            from cortex_policy.library.audit_writer import select_sinks_that_take_lines  # noqa: PLC0415 - few stores have sinks
 
-            self._line_sinks = find_line_sinks(self._sinks)
+            self._line_sinks = select_sinks_that_take_lines(self._sinks)
         self._has_event_sinks = len(self._line_sinks) < len(self._sinks)
         self.root = root
         self._cache = GrantCache(root, max_grants)
@@ -66,7 +66,7 @@ class Decider:
             entry = self._cache.get_verified(grant_id)
             return entry.grant if entry is not None else self._read_grant(grant_id, self._load).grant
         except OSError as error:
-            raise find_resource_shortage_error(error) or error from None
+            raise find_resource_shortage_error_or_none(error) or error from None
 
     def decide(
         self, grant_id: str, action: str, args: "Mapping[str, object] | None" = None, *, cost: int = 1
@@ -86,7 +86,7 @@ class Decider:
         try:
             return self._decide_in_full(entry, grant_id, action, args, cost)
         except OSError as error:
-            raise find_resource_shortage_error(error) or error from None
+            raise find_resource_shortage_error_or_none(error) or error from None
 
     def enforce(
         self, grant_id: str, action: str, args: "Mapping[str, object] | None" = None, *, cost: int = 1
@@ -134,7 +134,9 @@ class Decider:
         grant, plain = entry.grant, require_arguments(args)
         origin = grant.origin
         assert origin is not None  # noqa: S101 - it was read from a file
-        protected = entry.preconditions.protected if entry.preconditions else protected_paths(origin, entry.settings)
+        protected = (
+            entry.preconditions.protected if entry.preconditions else find_protected_paths(origin, entry.settings)
+        )
         request = Request(action, plain, resolve_path_arguments(grant, origin, plain, protected), cost)
         decision = find_denial_before_rate(grant, request, entry.settings)  # not `... or ...`: a denial is false
         if decision is None:
@@ -209,12 +211,12 @@ class Decider:
 
     def _load_for_call(self, grant_id: str) -> "tuple[Grant, Settings]":
         check_host_stop()
-        return load_grant_in_root_for_call(self.root.resolve(), grant_id)
+        return load_grant_and_settings_in_root_for_call(self.root.resolve(), grant_id)
 
     def _load(self, grant_id: str) -> "tuple[Grant, Settings]":
         root = self.root.resolve()
         grant = read_grant(root, grant_id)
-        settings = effective_settings(root.path)
+        settings = load_effective_settings(root.path)
         check_stamp_if_required(grant, settings)
         return grant, settings
 

@@ -5,16 +5,16 @@ from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.input_objects import require_grant
 from cortex_policy.core.input_values import require_arguments, require_path_text, require_positive_int, require_text
 from cortex_policy.core.model import APPROVAL_REQUIRED, HUMAN_APPROVAL, GrantError
-from cortex_policy.state import find_resource_shortage_error
-from cortex_policy.state.emergency_stop import raise_if_stopped_since
+from cortex_policy.state import find_resource_shortage_error_or_none
+from cortex_policy.state.emergency_stop import raise_if_stopped_since_grant_load
 from cortex_policy.state.enforcement import (
     AuditedCall,
     add_grant_and_root_to_error,
     check_host_stop,
     check_stamp_if_required,
-    effective_settings,
+    load_effective_settings,
 )
-from cortex_policy.state.grants import check_grant_id, find_root, read_grant
+from cortex_policy.state.grants import check_grant_id, find_named_or_only_root, read_grant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from cortex_policy.core.audit_sink import Sink
-    from cortex_policy.core.budgets import Budgets
+    from cortex_policy.core.budgets_interface import Budgets
     from cortex_policy.core.model import Decision, Grant
 
 
@@ -36,14 +36,14 @@ def load_grant(grant_id: str, root: "str | os.PathLike[str] | None" = None) -> "
     path = None if root is None else require_path_text(root)
     policy_root = None
     try:
-        policy_root = find_root(path)
+        policy_root = find_named_or_only_root(path)
         grant = read_grant(policy_root, grant_id)
-        check_stamp_if_required(grant, effective_settings(policy_root.path))
+        check_stamp_if_required(grant, load_effective_settings(policy_root.path))
     except GrantError as error:
         add_grant_and_root_to_error(error, grant_id, policy_root.path if policy_root is not None else None)
         raise
     except OSError as error:
-        raise find_resource_shortage_error(error) or error from None
+        raise find_resource_shortage_error_or_none(error) or error from None
     return grant
 
 
@@ -78,8 +78,8 @@ def enforce(
         check_host_stop()
         settings = DEFAULTS
         if grant.origin is not None:
-            raise_if_stopped_since(grant.origin)
-            settings = effective_settings(grant.origin.root)
+            raise_if_stopped_since_grant_load(grant.origin)
+            settings = load_effective_settings(grant.origin.root)
             check_stamp_if_required(grant, settings)
         decision = audited.decide_and_log(grant, plain, settings, budgets)
     if not decision:

@@ -6,11 +6,12 @@ import os
 from time import monotonic
 from weakref import WeakSet, finalize
 
-from cortex_policy.core.audit_event import cut_names, encode_cloudevent_line
+from cortex_policy.core.audit_event import cut_long_strings
+from cortex_policy.core.json_text import encode_json_line
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.text import count_with_noun, format_message_line
+from cortex_policy.core.text import format_count_with_noun, format_message_line
+from cortex_policy.library.event_delivery.event_requests import MODES, STRUCTURED
 from cortex_policy.library.event_delivery.receiver import EventReceiver
-from cortex_policy.library.event_delivery.requests import MODES, STRUCTURED
 from cortex_policy.library.event_delivery.sender_thread import CLOSE_SECONDS, SenderThread, log
 from cortex_policy.library.event_delivery.spool import EventSpool, SpoolError
 
@@ -79,7 +80,7 @@ class HttpSink:
             self._thread.wake_or_start()
         if self._lost:
             number, self._lost = self._lost, 0
-            log.warning("brAInwav: %s could not be written to the spool", count_with_noun(number, "event"))
+            log.warning("brAInwav: %s could not be written to the spool", format_count_with_noun(number, "event"))
 
     def close(self, timeout_seconds: float = CLOSE_SECONDS) -> None:
         """Deliver what waits, for a bounded time, and end the thread. A later `record` starts another one."""
@@ -95,13 +96,13 @@ class HttpSink:
 
 def _line_of(event: "Mapping[str, object]", max_bytes: int) -> bytes:
     """Return the line of an event; one that is too long goes without arguments and paths, and then with names cut."""
-    line = encode_cloudevent_line(event)
+    line = encode_json_line(event)
     data = event.get("data")
     if len(line) > max_bytes and isinstance(data, dict):
         less = {**event, "data": {**{name: data[name] for name in data if name != "paths"}, "args": None}}
-        line = encode_cloudevent_line(less)
+        line = encode_json_line(less)
         if len(line) > max_bytes:
-            line = encode_cloudevent_line(cut_names(less))
+            line = encode_json_line(cut_long_strings(less))
     if len(line) > max_bytes:
         raise UsageError(f"the event has {len(line):,} bytes, and at most {max_bytes:,} are sent")
     return line

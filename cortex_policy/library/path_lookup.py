@@ -6,7 +6,7 @@ from stat import S_ISDIR, S_ISLNK
 from cortex_policy.core import Value
 from cortex_policy.library.inotify import APPEARED, ITSELF
 from cortex_policy.state import Root
-from cortex_policy.state.grants import find_root
+from cortex_policy.state.grants import find_named_or_only_root
 from cortex_policy.state.paths import ProtectedPaths, list_rotated_log_prefixes
 
 TYPE_CHECKING = False
@@ -29,19 +29,19 @@ class UnresolvedRoot(Value):
 
     def resolve(self) -> Root:
         """Return the root that the name leads to now; raise GrantError (25) if there is none."""
-        return Root(find_root(self.path).path, self.is_explicit)
+        return Root(find_named_or_only_root(self.path).path, self.is_explicit)
 
 
-def find_unresolved_root(path: str | None = None) -> UnresolvedRoot:
+def find_root_as_spelled(path: str | None = None) -> UnresolvedRoot:
     """Find a root as `find_root` does, and return the name that led to it."""
-    root = find_root(path)
+    root = find_named_or_only_root(path)
     if not root.is_explicit:
         return UnresolvedRoot(root.path, is_explicit=False)
     name = os.environ["CORTEX_POLICY_ROOT"] if path is None else path
     return UnresolvedRoot(name if name.startswith("/") else f"{os.getcwd()}/{name}", is_explicit=True)
 
 
-def resolve_and_visit(name: str, visit: "Visit") -> str | None:
+def resolve_path_and_visit_each_part(name: str, visit: "Visit") -> str | None:
     """Return where an absolute name leads, without links; None if part of it does not exist.
 
     `visit` is called for each directory, link and file on the way before it is examined, with the events that could
@@ -86,7 +86,7 @@ def _visit_if_exists(path: str, directory: str, visit: "Visit") -> bool:
     return True  # it appeared just now
 
 
-def find_fast_lookup_prefix(root: str, protected: ProtectedPaths) -> str | None:
+def find_unprotected_root_prefix_or_none(root: str, protected: ProtectedPaths) -> str | None:
     """Return the root with a `/` if ordinary paths can be resolved below it, else None (`Preconditions.plain_root`)."""
     top = f"{root.rstrip('/')}/"
     if not root.isascii():

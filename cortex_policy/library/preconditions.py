@@ -13,12 +13,21 @@ from cortex_policy.core import Value
 from cortex_policy.core.model import CortexPolicyError, Origin, Settings
 from cortex_policy.library.file_identity import Identity, is_timestamp_settled, make_identity
 from cortex_policy.library.inotify import CONTENT, ENTRIES, ITSELF, Inotify
-from cortex_policy.library.path_lookup import UnresolvedRoot, find_fast_lookup_prefix, resolve_and_visit
-from cortex_policy.state import Root, dot_cortex_path, policy_path, system_and_user_settings_directories
-from cortex_policy.state.enforcement import check_host_stop, check_root_stop, effective_settings
+from cortex_policy.library.path_lookup import (
+    UnresolvedRoot,
+    find_unprotected_root_prefix_or_none,
+    resolve_path_and_visit_each_part,
+)
+from cortex_policy.state import (
+    Root,
+    find_system_and_user_settings_directories,
+    make_dot_cortex_path,
+    make_policy_directory_path,
+)
+from cortex_policy.state.enforcement import check_host_stop, check_root_stop, load_effective_settings
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
-from cortex_policy.state.ledger_directory import is_on_local_file_system
-from cortex_policy.state.paths import ProtectedPaths, protected_paths
+from cortex_policy.state.ledger_directory import is_on_known_local_file_system
+from cortex_policy.state.paths import ProtectedPaths, find_protected_paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -176,7 +185,7 @@ class PreconditionWatcher:
         root = preconditions.root.path, preconditions.identities[0]
         if self._local_root[0] != root:
             try:
-                self._local_root = root, is_on_local_file_system(preconditions.root.path)
+                self._local_root = root, is_on_known_local_file_system(preconditions.root.path)
             except OSError:  # no `/proc`
                 self._local_root = root, False
         return self._local_root[1]
@@ -191,12 +200,12 @@ def read_preconditions(name: UnresolvedRoot) -> Preconditions:
         check_root_stop(directory)
         directory.descend("tools")
     trust.raise_if_unsafe()
-    settings = effective_settings(root.path)
+    settings = load_effective_settings(root.path)
     root_identity, _, policy_identity, tools_identity = identities = tuple(directory.identities)
     origin = Origin(root.path, "", "", root_identity, policy_identity, tools_identity)
-    protected = protected_paths(origin, settings)
+    protected = find_protected_paths(origin, settings)
     stamp = _read_stamp_identity(root) if settings.stamp == "require" else None
-    plain_root = find_fast_lookup_prefix(root.path, protected)
+    plain_root = find_unprotected_root_prefix_or_none(root.path, protected)
     return Preconditions(root, identities, settings, protected, stamp, plain_root, len(plain_root or ""))
 
 
@@ -210,20 +219,23 @@ def _read_stamp_identity(root: Root) -> Identity:
 
 def _watch_all(visit: "Visit", name: UnresolvedRoot, protected_names: tuple[str, ...]) -> None:
     """Visit everything whose change could change the preconditions, before any of it is read."""
-    top = resolve_and_visit(name.path, visit)
+    top = resolve_path_and_visit_each_part(name.path, visit)
     if top is None:
         raise FileNotFoundError(errno.ENOENT, "no root", name.path)
-    policy = policy_path(top)
-    visit(dot_cortex_path(top), ITSELF)
+    policy = make_policy_directory_path(top)
+    visit(make_dot_cortex_path(top), ITSELF)
     visit(f"{policy}/tools", ENTRIES)
     for directory in (
         policy,
-        *(resolve_and_visit(directory, visit) for directory in system_and_user_settings_directories()),
+        *(
+            resolve_path_and_visit_each_part(directory, visit)
+            for directory in find_system_and_user_settings_directories()
+        ),
     ):
         if directory is not None:
             _watch_contents(visit, directory)
     for path in protected_names:
-        resolve_and_visit(path, visit)
+        resolve_path_and_visit_each_part(path, visit)
 
 
 def _watch_contents(visit: "Visit", directory: str) -> None:

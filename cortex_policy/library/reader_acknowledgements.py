@@ -15,9 +15,16 @@ from cortex_policy.core.decode import MalformedError, decode_json, is_grant_id
 from cortex_policy.core.model import CortexPolicyError, UsageError
 from cortex_policy.library.file_identity import Identity, is_timestamp_settled, make_identity
 from cortex_policy.library.path_lookup import UnresolvedRoot
-from cortex_policy.state import OPEN_DIRECTORY, Root, boot_id, read_all, sha256, state_directory
+from cortex_policy.state import (
+    OPEN_DIRECTORY,
+    Root,
+    find_named_or_default_state_directory,
+    read_all,
+    read_boot_id,
+    sha256,
+)
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.enforcement import effective_settings
+from cortex_policy.state.enforcement import load_effective_settings
 from cortex_policy.state.ledger import open_or_make_budget_directory
 
 TYPE_CHECKING = False
@@ -64,7 +71,7 @@ class ReaderAcknowledger:
             if root != self._root or self._directory < 0:
                 self.release()
                 self._register_reader(root)
-            identity = make_identity(os.lstat(stamps.stamp_file(root.path)))
+            identity = make_identity(os.lstat(stamps.make_stamp_path(root.path)))
             if identity == self._identity:
                 return
             was_stable = is_timestamp_settled(identity)
@@ -167,9 +174,9 @@ def _read_acknowledgement(descriptor: int) -> Acknowledgement | None:
 def _open_directory(root: Root) -> int:
     """Open the directory of the rate state; raise StateError if it cannot be used."""
     status = os.stat(root.path)
-    state_dir = state_directory(effective_settings(root.path).state_dir)
+    state_dir = find_named_or_default_state_directory(load_effective_settings(root.path).state_dir)
     os.close(
-        open_or_make_budget_directory((status.st_dev, status.st_ino), boot_id(), state_dir)
+        open_or_make_budget_directory((status.st_dev, status.st_ino), read_boot_id(), state_dir)
     )  # creates and checks it
     return os.open(state_dir, OPEN_DIRECTORY)
 

@@ -4,9 +4,9 @@ from cortex_policy.core.model import Budget, BudgetServerError, Decision, StateE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.core.budgets import Budgets
+    from cortex_policy.core.budgets_interface import Budgets
     from cortex_policy.core.model import Settings
-    from cortex_policy.library.cache import CachedGrant
+    from cortex_policy.library.grant_cache import CachedGrant
     from cortex_policy.state.shared_budgets.redis_budgets import RedisBudgets
 
     Identity = tuple[object, ...]
@@ -77,10 +77,10 @@ class ServerBudgets:
     def _open(self) -> "tuple[Budgets, RedisBudgets]":
         opened = self._opened
         if opened is None:
-            from cortex_policy.state.budget_choice import add_local_fallback, make_shared_budgets_for_many_calls  # noqa: PLC0415 - few programs need it
+            from cortex_policy.state.budget_choice import add_local_fallback_if_set, make_server_budgets_for_many_calls  # noqa: PLC0415 - few programs need it
 
-            resident = make_shared_budgets_for_many_calls(self._settings)
-            opened = self._opened = add_local_fallback(resident, self._settings), resident
+            resident = make_server_budgets_for_many_calls(self._settings)
+            opened = self._opened = add_local_fallback_if_set(resident, self._settings), resident
         return opened
 
     def _forget_if_refused(self, error: StateError) -> None:
@@ -96,7 +96,7 @@ def _decision(entry: "CachedGrant", allowed: Decision, budget: Budget) -> Decisi
     return Decision(**{**vars(allowed), "budget": budget})
 
 
-def reuse_or_open_budgets(kept: ServerBudgets | None, entry: "CachedGrant") -> ServerBudgets:
+def reuse_or_make_server_budgets(kept: ServerBudgets | None, entry: "CachedGrant") -> ServerBudgets:
     """Return the budgets of a grant: those that are kept, unless the settings are others now."""
     if kept is not None and kept.identity == _identity(entry.settings):
         return kept

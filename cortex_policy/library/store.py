@@ -9,7 +9,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.input_values import require_path_text, require_text
 from cortex_policy.core.model import CortexPolicyError, Decision, Grant, UsageError
 from cortex_policy.library.decider import Decider
-from cortex_policy.library.path_lookup import find_unresolved_root
+from cortex_policy.library.path_lookup import find_root_as_spelled
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 
 TYPE_CHECKING = False
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from cortex_policy.core.audit_sink import Sink
     from cortex_policy.library.async_loader import AsyncExecutor
-    from cortex_policy.library.cache import CachedGrant
+    from cortex_policy.library.grant_cache import CachedGrant
     from cortex_policy.library.store_thread import StoreThread
     from cortex_policy.library.subscriptions import GrantChanged, Subscriptions
     from cortex_policy.state.file_budgets import FileBudgets
@@ -68,7 +68,7 @@ class PolicyStore(Decider):
             message = "max_grants must be an integer of at least 1"
             raise UsageError(message)
         super().__init__(
-            find_unresolved_root(None if root is None else require_path_text(root)), max_grants, budgets, sinks
+            find_root_as_spelled(None if root is None else require_path_text(root)), max_grants, budgets, sinks
         )
         self._lock = allocate_lock()
         self._executor: AsyncExecutor | None = None

@@ -5,8 +5,8 @@ from cortex_policy.state.file_budgets import FileBudgets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.core.budgets import Budgets
-    from cortex_policy.library.cache import CachedGrant
+    from cortex_policy.core.budgets_interface import Budgets
+    from cortex_policy.library.grant_cache import CachedGrant
     from cortex_policy.library.server_budgets import ServerBudgets
     from cortex_policy.state.memory_budgets import MemoryBudgets
     from cortex_policy.state.shared_budgets.redis_budgets import RedisBudgets
@@ -46,10 +46,10 @@ class StoreBudgets:
 
     def on_server(self, entry: "CachedGrant") -> "ServerBudgets":
         """Return the budgets on the server of a grant's settings."""
-        from cortex_policy.library.server_budgets import reuse_or_open_budgets  # noqa: PLC0415 - few programs share budgets
+        from cortex_policy.library.server_budgets import reuse_or_make_server_budgets  # noqa: PLC0415 - few programs share budgets
 
         self._check_open()
-        self._server = reuse_or_open_budgets(self._server, entry)
+        self._server = reuse_or_make_server_budgets(self._server, entry)
         return self._server
 
     def close(self) -> None:

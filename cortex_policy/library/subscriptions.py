@@ -11,7 +11,7 @@ from cortex_policy.library.file_identity import Identity, is_timestamp_settled, 
 from cortex_policy.library.path_lookup import UnresolvedRoot
 from cortex_policy.library.store_thread import report_thread_error
 from cortex_policy.state import Root
-from cortex_policy.state.comparison_settings import load_comparison_settings
+from cortex_policy.state.comparison_settings import load_settings_for_grant_comparison
 from cortex_policy.state.grants import read_grant
 
 TYPE_CHECKING = False
@@ -110,7 +110,7 @@ class Subscriptions:
             if state == _ABSENT:
                 del self._known[grant_id]
             if state.sha256 != known.sha256:
-                settings = load_comparison_settings(root.path if root is not None else None)
+                settings = load_settings_for_grant_comparison(root.path if root is not None else None)
                 verdict = compare_grants(known.grant, state.grant, settings).verdict
                 yield GrantChanged(grant_id, known.sha256, state.sha256, verdict)
 

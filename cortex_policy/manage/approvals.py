@@ -8,16 +8,15 @@ from cortex_policy.core import Value
 from cortex_policy.core.approvals import (
     MAX_REASON,
     ApprovalRequest,
-    encode_request_line,
     escape_surrogates,
     find_request_status,
 )
 from cortex_policy.core.audit_event import format_timestamp
-from cortex_policy.core.json_text import format_json
+from cortex_policy.core.json_text import encode_json_line, format_ascii_json
 from cortex_policy.core.model import APPROVED, DENIED, EXPIRED, USED, WAITING, Settings
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.state.approval_store import ApprovalStore
-from cortex_policy.state.enforcement import effective_settings
+from cortex_policy.state.enforcement import load_effective_settings
 from cortex_policy.state.history_entry import find_current_author
 
 TYPE_CHECKING = False
@@ -75,7 +74,7 @@ class AnswerResult(Value):
     is_changed: bool
 
 
-def list_recent_requests(root: str | None = None) -> tuple[RequestDetails, ...]:
+def list_waiting_and_answered_requests(root: str | None = None) -> tuple[RequestDetails, ...]:
     """Return the requests that wait and those answered lately, of all roots or of one; raise StateError.
 
     Those of other programs name no root, and are always among them.
@@ -86,15 +85,17 @@ def list_recent_requests(root: str | None = None) -> tuple[RequestDetails, ...]:
     return tuple(details for details in requests if wanted is None or details.root in (wanted, ""))
 
 
-def get_request(request_id: str, root: str | None = None) -> RequestDetails:
+def read_approval_request(request_id: str, root: str | None = None) -> RequestDetails:
     """Return a request by its id; raise NotDoneError if there is none."""
-    request = next((details for details in list_recent_requests(root) if details.id == request_id), None)
+    request = next((details for details in list_waiting_and_answered_requests(root) if details.id == request_id), None)
     if request is None:
         raise _unknown_request_error(request_id)
     return request
 
 
-def answer_request(request_id: str, root: str | None = None, *, approved: bool, reason: str = "") -> AnswerResult:
+def approve_or_deny_request(
+    request_id: str, root: str | None = None, *, approved: bool, reason: str = ""
+) -> AnswerResult:
     """Approve or deny a request; raise NotDoneError if it is closed, StateError if the answer cannot be written.
 
     A denial also revokes an approval that was not used yet; an approval never revokes a denial.
@@ -108,7 +109,7 @@ def answer_request(request_id: str, root: str | None = None, *, approved: bool, 
             return AnswerResult(details, is_changed=False)
         raise_if_request_closed(details)
         store.append_and_prune(_answer_line(request_id, store, approved=approved, reason=reason))
-    return AnswerResult(get_request(request_id), is_changed=True)
+    return AnswerResult(read_approval_request(request_id), is_changed=True)
 
 
 def raise_if_request_closed(details: RequestDetails) -> None:
@@ -122,7 +123,7 @@ def _open_store() -> ApprovalStore:
 
 
 def _operator_settings() -> Settings:
-    return effective_settings(None)
+    return load_effective_settings(None)
 
 
 def _unknown_request_error(request_id: str) -> NotDoneError:
@@ -133,7 +134,7 @@ def _unknown_request_error(request_id: str) -> NotDoneError:
 def _answer_line(request_id: str, store: ApprovalStore, *, approved: bool, reason: str) -> bytes:
     author = find_current_author()
     more = {"reason": escape_surrogates(reason[:MAX_REASON])} if reason else {}
-    return encode_request_line({
+    return encode_json_line({
         "type": "decision",
         "requestId": request_id,
         "approved": approved,
@@ -155,7 +156,7 @@ def _request_details(request: ApprovalRequest, store: ApprovalStore) -> RequestD
     paths = [part for part in paths_member if isinstance(part, dict)] if isinstance(paths_member, list) else []
     return RequestDetails(
         request.id, status, seconds_left, _text_of(call, "grant"), _text_of(call, "sha256"), _text_of(call, "tool"),
-        _text_of(call, "action") or _text_of(members, "node"), _text_of(call, "args") or format_json(proposal),
+        _text_of(call, "action") or _text_of(members, "node"), _text_of(call, "args") or format_ascii_json(proposal),
         tuple(PathArgument(*[_text_of(part, name) for name in PathArgument.__match_args__]) for part in paths),
         _text_of(call, "cost"), _text_of(call, "cwd"), _text_of(call, "root"), _number_of(members, "uid"),
         _number_of(members, "pid"), _text_of(members, "runId"), _text_of(members, "ts"), _text_of(last_answer, "by"),

@@ -6,9 +6,9 @@ from cortex_policy.core import Value
 from cortex_policy.core.budget_server import parse_budget_server
 from cortex_policy.core.model import GrantError, Settings
 from cortex_policy.core.settings import resolve_setting
-from cortex_policy.state import state_directory
+from cortex_policy.state import find_named_or_default_state_directory
 from cortex_policy.state.settings import find_state_directory, read_uncached_settings
-from cortex_policy.state.users import user_name_or_empty
+from cortex_policy.state.users import find_user_name_or_empty
 from cortex_policy.state.valid_settings import read_valid_layers
 
 
@@ -41,10 +41,10 @@ class BudgetOwner(Value):
         return self.label if self.shared is None else f"all hosts that name them `{self.shared.name}`"
 
 
-def find_own_budget_owner() -> BudgetOwner:
+def find_budget_owner_of_caller() -> BudgetOwner:
     """Return the user of this process; raise GrantError or StateError if settings name no usable directory."""
     settings = load_counting_settings()
-    owner = budget_owner(os.geteuid(), state_directory(settings.state_dir))
+    owner = make_budget_owner(os.geteuid(), find_named_or_default_state_directory(settings.state_dir))
     return BudgetOwner(owner.uid, owner.user, owner.state_dir, _shared_name(settings))
 
 
@@ -61,9 +61,9 @@ def load_counting_settings() -> Settings:
         return Settings(state_dir=find_state_directory())
 
 
-def budget_owner(uid: int, state_dir: str) -> BudgetOwner:
+def make_budget_owner(uid: int, state_dir: str) -> BudgetOwner:
     """Return a user by number, with a state directory."""
-    return BudgetOwner(uid, user_name_or_empty(uid), state_dir)
+    return BudgetOwner(uid, find_user_name_or_empty(uid), state_dir)
 
 
 def _shared_name(settings: Settings) -> SharedName | None:

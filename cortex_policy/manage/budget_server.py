@@ -5,9 +5,9 @@ import time
 from cortex_policy.core import Value
 from cortex_policy.core.budget_server import parse_budget_server
 from cortex_policy.core.model import STATE_UNAVAILABLE, Budget, BudgetServerError, Settings, StateError
-from cortex_policy.state.budget_choice import make_shared_budgets_for_one_call, read_password
+from cortex_policy.state.budget_choice import make_server_budgets_for_one_call, read_budgets_password_or_empty
 from cortex_policy.state.shared_budgets.connection import pack_command
-from cortex_policy.state.shared_budgets.plausible_server_time import read_boot_ns
+from cortex_policy.state.shared_budgets.plausible_server_time import read_nanoseconds_since_boot
 from cortex_policy.state.shared_budgets.server_connection import ServerConnection
 from cortex_policy.state.shared_budgets.server_errors import make_answer_error, make_connection_error
 
@@ -44,9 +44,9 @@ class ServerFacts(Value):
 def read_server_facts(settings: Settings) -> ServerFacts:
     """Ask the server; raise StateError if it cannot be asked."""
     server, asked = parse_budget_server(settings.budgets_url or ""), time.perf_counter_ns()
-    deadline = read_boot_ns() + settings.budgets_timeout_ms * 1_000_000
+    deadline = read_nanoseconds_since_boot() + settings.budgets_timeout_ms * 1_000_000
     try:
-        connection = ServerConnection(server, read_password(settings), deadline)
+        connection = ServerConnection(server, read_budgets_password_or_empty(settings), deadline)
         try:
             line = connection.exchange(pack_command(b"EVAL", _FACTS, b"0"), deadline)
         finally:
@@ -74,10 +74,10 @@ def _whole_number(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS else 0
 
 
-def find_budget_server_denial(settings: Settings) -> StateError | None:
+def find_budget_server_error_or_none(settings: Settings) -> StateError | None:
     """Return the error that every call answers because of the server, None if there is none."""
     try:
-        probe_budget(settings)
+        peek_unused_server_budget(settings)
     except BudgetServerError as error:
         return None if settings.budgets_on_error == "local" else error
     except StateError as error:  # it refuses, or a secret cannot be read
@@ -85,6 +85,6 @@ def find_budget_server_denial(settings: Settings) -> StateError | None:
     return None
 
 
-def probe_budget(settings: Settings) -> Budget:
+def peek_unused_server_budget(settings: Settings) -> Budget:
     """Raise StateError unless the server answers; return a budget that nobody uses: it is closed if all are."""
-    return make_shared_budgets_for_one_call(settings).peek("", "", 1)
+    return make_server_budgets_for_one_call(settings).peek("", "", 1)

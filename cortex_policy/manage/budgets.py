@@ -16,13 +16,13 @@ from cortex_policy.core.model import (
     UsageError,
 )
 from cortex_policy.core.text import format_os_error, join_words_that_fit
-from cortex_policy.manage.budget_owner import BudgetOwner, find_own_budget_owner, load_counting_settings
+from cortex_policy.manage.budget_owner import BudgetOwner, find_budget_owner_of_caller, load_counting_settings
 from cortex_policy.manage.listing import GrantRow, list_grant_rows, read_grant_row
-from cortex_policy.state import Root, boot_id
+from cortex_policy.state import Root, read_boot_id
 from cortex_policy.state.grants import check_grant_id, read_grant
 from cortex_policy.state.ledger import Ledger, open_or_make_budget_directory
 from cortex_policy.state.ledger_directory import make_unusable_state_error
-from cortex_policy.state.ledger_maintenance import remove_all_budgets, remove_budget
+from cortex_policy.state.ledger_maintenance import remove_budget, remove_budgets_in_directory
 from cortex_policy.state.ledger_ring import BudgetFileKey
 
 TYPE_CHECKING = False
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import TypeVar
 
-    from cortex_policy.core.budgets import Budgets
+    from cortex_policy.core.budgets_interface import Budgets
 
     T = TypeVar("T")
 
@@ -72,7 +72,7 @@ def read_budgets_of_grants(
     If no budget can be read, none is returned, and none has an owner.
     """
     try:
-        owner: BudgetOwner | None = find_own_budget_owner()
+        owner: BudgetOwner | None = find_budget_owner_of_caller()
         budgets = _budgets_of(root)
     except (GrantError, StateError):  # one that denies every check: `find_global_denials` says which
         return tuple(GrantWithBudgets(row, (), None) for row in rows)
@@ -98,7 +98,7 @@ def read_budgets_of_grant(root: Root, grant_id: str) -> GrantWithBudgets:
     """Return one grant with its budgets; raise GrantError (grant_not_found) if it does not exist."""
     row, owner = read_grant_row(root, grant_id), None
     try:
-        owner = find_own_budget_owner()
+        owner = find_budget_owner_of_caller()
         statuses = _action_budgets(_budgets_of(root), row)
     except (GrantError, StateError) as error:
         if error.reason not in (SETTINGS_INVALID, STATE_UNAVAILABLE):
@@ -132,7 +132,7 @@ def _budget_status(budgets: "Budgets", row: GrantRow, grant: Grant, action: str)
     return BudgetStatus(row.id, grant.tool, action, budget, problem, row.hint)
 
 
-def select_actions(root: Root, grant_id: str, action: str | None = None) -> tuple[str, ...]:
+def read_all_actions_or_named_one(root: Root, grant_id: str, action: str | None = None) -> tuple[str, ...]:
     """Return all actions of a grant, or the named one; raise UsageError if the grant does not have it."""
     check_grant_id(grant_id)
     actions = read_grant(root, grant_id).actions
@@ -150,7 +150,11 @@ def reset_budgets(root: Root, grant_id: str, action: str | None = None) -> tuple
     A server forgets them for all hosts, and opens budgets that are closed, so all actions are returned; what this host
     counted by itself is forgotten too. Raises StateError.
     """
-    actions, tool, boot = select_actions(root, grant_id, action), read_grant(root, grant_id).tool, boot_id()
+    actions, tool, boot = (
+        read_all_actions_or_named_one(root, grant_id, action),
+        read_grant(root, grant_id).tool,
+        read_boot_id(),
+    )
 
     def forget(directory: int) -> tuple[str, ...]:
         """Remove the files of the actions; return the actions that had one."""
@@ -159,28 +163,28 @@ def reset_budgets(root: Root, grant_id: str, action: str | None = None) -> tuple
     settings = load_counting_settings()
     if settings.budgets_url is None:
         return _call_in_state_directory(_root_identity(root), settings, forget)
-    from cortex_policy.state.budget_choice import make_local_share_identity, make_shared_budgets_for_one_call  # noqa: PLC0415 - few hosts share budgets
+    from cortex_policy.state.budget_choice import make_root_identity_of_local_share, make_server_budgets_for_one_call  # noqa: PLC0415 - few hosts share budgets
 
-    shared = make_shared_budgets_for_one_call(settings)
+    shared = make_server_budgets_for_one_call(settings)
     for word in actions:
         shared.reset(tool, word)
-    _call_in_state_directory(make_local_share_identity(settings.budgets_name or ""), settings, forget)
+    _call_in_state_directory(make_root_identity_of_local_share(settings.budgets_name or ""), settings, forget)
     return actions
 
 
-def remove_all_rate_state(root: Root) -> int:
+def remove_rate_state_of_root(root: Root) -> int:
     """Remove all rate state of a root on this host, whatever files are there; return their number.
 
     So is what this host counted of shared budgets by itself, which belongs to all roots.
     """
     settings = load_counting_settings()
-    removed = _call_in_state_directory(_root_identity(root), settings, remove_all_budgets)
+    removed = _call_in_state_directory(_root_identity(root), settings, remove_budgets_in_directory)
     if settings.budgets_url is None:
         return removed
-    from cortex_policy.state.budget_choice import make_local_share_identity  # noqa: PLC0415 - few hosts share budgets
+    from cortex_policy.state.budget_choice import make_root_identity_of_local_share  # noqa: PLC0415 - few hosts share budgets
 
     return removed + _call_in_state_directory(
-        make_local_share_identity(settings.budgets_name or ""), settings, remove_all_budgets
+        make_root_identity_of_local_share(settings.budgets_name or ""), settings, remove_budgets_in_directory
     )
 
 
@@ -189,9 +193,9 @@ def _budgets_of(root: Root) -> "Budgets":
     settings, identity = load_counting_settings(), _root_identity(root)
     if settings.budgets_url is None:
         return Ledger(identity, settings.state_dir or "")
-    from cortex_policy.state.budget_choice import add_local_fallback, make_shared_budgets_for_many_calls  # noqa: PLC0415 - few hosts share budgets
+    from cortex_policy.state.budget_choice import add_local_fallback_if_set, make_server_budgets_for_many_calls  # noqa: PLC0415 - few hosts share budgets
 
-    return add_local_fallback(make_shared_budgets_for_many_calls(settings), settings)
+    return add_local_fallback_if_set(make_server_budgets_for_many_calls(settings), settings)
 
 
 def _root_identity(root: Root) -> tuple[int, int]:
@@ -207,7 +211,7 @@ def _call_in_state_directory(identity: tuple[int, int], settings: Settings, func
     """Call a function with the directory of a root's state, by its identity; raise StateError if the disk fails."""
     state_dir = settings.state_dir or ""
     try:
-        directory = open_or_make_budget_directory(identity, boot_id(), state_dir)
+        directory = open_or_make_budget_directory(identity, read_boot_id(), state_dir)
         try:
             return function(directory)
         finally:

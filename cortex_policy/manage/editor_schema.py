@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from cortex_policy import schema
 from cortex_policy.state import Root
-from cortex_policy.state.atomic_write import atomic_create, atomic_replace
+from cortex_policy.state.atomic_write import create_file_atomically, replace_file_atomically
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.writer_lock import NO_WAIT, LockWait, hold_writer_lock
 
@@ -19,10 +19,10 @@ def read_packaged_schema() -> bytes:
         return file.read()
 
 
-def create_editor_schema_file(policy: int) -> None:
+def try_to_create_editor_schema_file(policy: int) -> None:
     """Create the schema in an open policy directory; never change an existing file."""
     with suppress(OSError):  # FileExistsError: `validate` says if it differs. Other errors must not stop a write
-        atomic_create(policy, NAME, read_packaged_schema())
+        create_file_atomically(policy, NAME, read_packaged_schema())
 
 
 def write_editor_schema_file(root: Root, lock_wait: LockWait = NO_WAIT) -> bool:
@@ -33,7 +33,7 @@ def write_editor_schema_file(root: Root, lock_wait: LockWait = NO_WAIT) -> bool:
     with hold_writer_lock(root, lock_wait) as lock:
         if read_installed_schema(root) == read_packaged_schema():
             return False
-        atomic_replace(lock.policy.descriptor, NAME, read_packaged_schema())
+        replace_file_atomically(lock.policy.descriptor, NAME, read_packaged_schema())
     return True
 
 

@@ -11,14 +11,14 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import escape_unprintable, format_os_error
 from cortex_policy.state import Root
 from cortex_policy.state.atomic_write import sync_directory
-from cortex_policy.state.command_record import CommandRecorder, make_command_record
+from cortex_policy.state.control_command_record import CommandRecorder, make_begun_command_record
 from cortex_policy.state.emergency_stop import (
     MAX_REASON_BYTES,
     NAME,
     EmergencyStop,
-    find_host_stop,
+    find_host_stop_in_settings_directory,
     find_root_stop,
-    find_stop_in_directory,
+    find_stop_in_open_policy_directory,
 )
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.writer_lock import check_root_not_replaced
@@ -49,7 +49,7 @@ class ResumeResult(Value):
 
 def find_active_stops(root: Root) -> tuple[EmergencyStop, ...]:
     """Return the stops that deny every call of a root, the host's first."""
-    return tuple(filter(None, (find_host_stop(state.SYSTEM_SETTINGS), find_root_stop(root))))
+    return tuple(filter(None, (find_host_stop_in_settings_directory(state.SYSTEM_SETTINGS), find_root_stop(root))))
 
 
 def stop_to_json(stop: EmergencyStop | None) -> dict[str, object] | None:
@@ -81,23 +81,23 @@ def stop_root(root: Root, reason: str = "") -> StopResult:
         )
     # INVARIANT: only now, so that nothing can keep calls from being stopped
     unrecorded = (
-        CommandRecorder(make_command_record("stop", detail=stop.reason or ""), root.path).record_at_once().problem
+        CommandRecorder(make_begun_command_record("stop", detail=stop.reason or ""), root.path).record_at_once().problem
         if is_made
         else ""
     )
     return StopResult(stop, is_made, unrecorded)
 
 
-def resume_root(root: Root) -> ResumeResult:
+def resume_root_if_stopped(root: Root) -> ResumeResult:
     """End the stop of a root, whichever user made it; raise NotDoneError if it cannot be removed."""
     with _open_policy(root, f"see why with `ls -ld {quoted(f'{root.policy_path}/{NAME}')}`") as policy:
         check_root_not_replaced(policy)
-        ended = find_stop_in_directory(policy)
+        ended = find_stop_in_open_policy_directory(policy)
         with suppress(FileNotFoundError):  # there is none, or another operator was faster
             mode = os.stat(NAME, dir_fd=policy.descriptor, follow_symlinks=False).st_mode
             remove = os.rmdir if stat.S_ISDIR(mode) else os.unlink
             was = f"ended the stop {ended.sentence}" if ended is not None else ""
-            with CommandRecorder(make_command_record("resume", detail=was), root.path) as recorder:
+            with CommandRecorder(make_begun_command_record("resume", detail=was), root.path) as recorder:
                 remove(NAME, dir_fd=policy.descriptor)
                 sync_directory(policy.descriptor)
             return ResumeResult(ended, is_changed=True, unrecorded=recorder.problem)

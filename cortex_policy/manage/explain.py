@@ -24,9 +24,9 @@ from cortex_policy.core.model import (
     Request,
 )
 from cortex_policy.core.operator_commands import append_root_option, format_program_command
-from cortex_policy.state import Root, policy_path, sha256
-from cortex_policy.state.approval_store import approvals_file
-from cortex_policy.state.enforcement import resolve_request
+from cortex_policy.state import Root, make_policy_directory_path, sha256
+from cortex_policy.state.approval_store import find_approvals_file_path
+from cortex_policy.state.enforcement import make_request_with_resolved_paths
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.users import UserWithWriteAccess, find_user_with_write_access
 
@@ -90,7 +90,9 @@ def _decide_without_rate(
     """Return the decision without the rate rule, whose state is unavailable; None if another rule fails too."""
     try:
         request = (
-            resolve_request(grant, grant.origin, call.action, args, settings) if grant.origin is not None else None
+            make_request_with_resolved_paths(grant, grant.origin, call.action, args, settings)
+            if grant.origin is not None
+            else None
         )
     except CortexPolicyError:
         return None
@@ -122,7 +124,7 @@ def _file_of_remedy(decided: _DecidedCall) -> str:
     """Return the path of the file that the operator's command would change."""
     decision = decided.decision
     if _waits_for_human(decision):
-        return approvals_file(decided.settings)
+        return find_approvals_file_path(decided.settings)
     if decision.reason is APPROVAL_REQUIRED and (written := _find_sensitive_setting(decided.root)) is not None:
         return written.source
     if decision.reason is RATE_LIMITED and decision.retryable and decided.settings.budgets_url is not None:
@@ -195,7 +197,7 @@ def _path_to_fix(error: CortexPolicyError) -> str:
     """Return the path of the file to fix so that the call can be decided, '' if that is not one file."""
     if error.root is None:
         return ""
-    policy = policy_path(error.root)
+    policy = make_policy_directory_path(error.root)
     if error.reason in (GRANT_NOT_FOUND, GRANT_INVALID):
         return error.file or f"{policy}/tools/grant.json"
     return f"{policy}/stamp.json" if error.reason in (STAMP_MISMATCH, STOPPED) else ""
@@ -209,9 +211,9 @@ def _grant_error_steps(error: CortexPolicyError) -> list[RuleStep]:
     data = _read_decided_bytes(error.root, grant_id, error.sha256)
     if data is None:
         return []
-    from cortex_policy.schema.catalog import ERROR  # noqa: PLC0415
     from cortex_policy.schema.lint import decode_and_lint_grant  # noqa: PLC0415 - loads pydantic, which costs 136 ms
     from cortex_policy.schema.problems import locate_problems  # noqa: PLC0415
+    from cortex_policy.schema.rule_catalog import ERROR  # noqa: PLC0415
 
     errors = [
         one

@@ -8,9 +8,9 @@ from cortex_policy.manage.emergency_stop import find_active_stops, stop_to_json
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.audit_preflight import check_audit_log_writable
-from cortex_policy.state.emergency_stop import EmergencyStop, format_resume_command
+from cortex_policy.state.emergency_stop import EmergencyStop, format_resume_command_of_root
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
-from cortex_policy.state.ledger_preflight import check_budgets_usable
+from cortex_policy.state.ledger_preflight import check_state_directory_usable
 from cortex_policy.state.settings import read_uncached_settings
 
 TYPE_CHECKING = False
@@ -40,16 +40,16 @@ class GlobalDenials(Value):
     @property
     def sentences(self) -> list[str]:
         """A sentence for each of them."""
-        return [*(f"stopped {stop.sentence}" for stop in self.stops), *map(format_global_error, self.errors)]
+        return [*(f"stopped {stop.sentence}" for stop in self.stops), *map(format_global_denial, self.errors)]
 
     @property
     def hints(self) -> list[str]:
         """What helps against each of them."""
-        ending = f"an operator ends the stop with `{format_resume_command(self.root)}`"
+        ending = f"an operator ends the stop with `{format_resume_command_of_root(self.root)}`"
         return [*(stop.hint_if_not_resumable or ending for stop in self.stops), *(error.hint for error in self.errors)]
 
 
-def format_global_error(error: CortexPolicyError) -> str:
+def format_global_denial(error: CortexPolicyError) -> str:
     """Say that every check answers this error."""
     return f"{error}; every check answers {error.exit_code}"
 
@@ -59,7 +59,7 @@ def find_global_denials(root: Root) -> GlobalDenials:
     return GlobalDenials(root, find_active_stops(root), tuple(_find_errors_of_root(root)))
 
 
-def denials_to_json(denials: GlobalDenials) -> dict[str, object]:
+def global_denials_to_json_members(denials: GlobalDenials) -> dict[str, object]:
     """Return the members in which every command tells programs why all checks are denied."""
     return {
         "settings": _settings_error_to_json(denials.settings_error),
@@ -82,11 +82,11 @@ def _settings_error_to_json(error: CortexPolicyError | None) -> dict[str, object
     return None if error is None else {"problem": error.detail, "hint": error.hint or None}
 
 
-def find_settings_denials(root: Root | None, settings: Settings) -> "Iterator[CortexPolicyError]":
+def find_denials_if_settings_apply(root: Root | None, settings: Settings) -> "Iterator[CortexPolicyError]":
     """Yield the errors that every check would answer because of its settings: stamp, audit log, rate state."""
     checks: list[tuple[Callable[..., None], object]] = [
         (check_audit_log_writable, settings),
-        (check_budgets_usable, settings.state_dir),
+        (check_state_directory_usable, settings.state_dir),
     ]
     if root is not None and settings.stamp == "require":
         checks.insert(0, (stamps.check_stamp_exists, root))
@@ -110,9 +110,9 @@ def _find_errors_of_root(root: Root) -> "Iterator[CortexPolicyError]":
     except GrantError as error:
         yield error
     if settings is not None:
-        yield from find_settings_denials(root, settings)
+        yield from find_denials_if_settings_apply(root, settings)
     if settings is not None and settings.budgets_url is not None:
-        from cortex_policy.manage.budget_server import find_budget_server_denial  # noqa: PLC0415 - few hosts share budgets
+        from cortex_policy.manage.budget_server import find_budget_server_error_or_none  # noqa: PLC0415 - few hosts share budgets
 
-        if (denial := find_budget_server_denial(settings)) is not None:
+        if (denial := find_budget_server_error_or_none(settings)) is not None:
             yield denial

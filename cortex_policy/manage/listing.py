@@ -3,7 +3,7 @@
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MAX_BYTES, decode_grant
 from cortex_policy.core.model import GRANT_INVALID, GRANT_NOT_FOUND, Grant, GrantError
-from cortex_policy.manage.global_denials import GlobalDenials, denials_to_json
+from cortex_policy.manage.global_denials import GlobalDenials, global_denials_to_json_members
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_grant_id, list_grant_ids, read_grant
@@ -34,12 +34,12 @@ def read_grant_rows(root: Root, ids: "list[str]", track: "Track" = iter) -> tupl
     """Return the rows of these grants, in their order."""
     try:
         stamp = stamps.read_stamp(root)
-    except GrantError:  # an invalid stamp covers no grant; `find_stamp_error` says what is wrong with it
+    except GrantError:  # an invalid stamp covers no grant; `find_stamp_read_error_or_none` says what is wrong with it
         stamp = None
     return tuple(_make_row(root, grant_id, stamp) for grant_id in track(ids))
 
 
-def find_stamp_error(root: Root) -> GrantError | None:
+def find_stamp_read_error_or_none(root: Root) -> GrantError | None:
     """Return why the stamp of a root cannot be read, None if it can, or if there is none."""
     try:
         stamps.read_stamp(root)
@@ -61,7 +61,7 @@ def read_grant_row(root: Root, grant_id: str) -> GrantRow:
 def grant_list_to_json(denials: GlobalDenials, rows: "Iterable[GrantRow]") -> dict[str, object]:
     """Return the grants of a root, and why every check is denied if it is, as JSON members."""
     grants = [_grant_row_to_json(row) for row in rows]
-    return {"root": denials.root.path, **denials_to_json(denials), "grants": grants}
+    return {"root": denials.root.path, **global_denials_to_json_members(denials), "grants": grants}
 
 
 def _grant_row_to_json(row: GrantRow) -> dict[str, object]:

@@ -8,12 +8,25 @@ from contextlib import suppress
 from cortex_policy.core import Value
 from cortex_policy.core.model import SETTINGS_INVALID, GrantError
 from cortex_policy.core.settings import SYSTEM, USER
-from cortex_policy.manage.budget_owner import BudgetOwner, budget_owner
-from cortex_policy.state import OPEN_DIRECTORY, OPEN_FILE, Root, boot_id, default_state_directory, read_all
+from cortex_policy.manage.budget_owner import BudgetOwner, make_budget_owner
+from cortex_policy.state import (
+    OPEN_DIRECTORY,
+    OPEN_FILE,
+    Root,
+    find_default_rate_state_directory,
+    read_all,
+    read_boot_id,
+)
 from cortex_policy.state.grants import find_trust_problems
 from cortex_policy.state.ledger import format_budget_directory_name
 from cortex_policy.state.other_user_settings import open_user_settings_directory
-from cortex_policy.state.settings import MAX_BYTES, NAME, decode_layer, read_settings_bytes, settings_file
+from cortex_policy.state.settings import (
+    MAX_BYTES,
+    NAME,
+    decode_layer,
+    make_settings_file_path,
+    read_settings_bytes_or_none,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +50,7 @@ def find_other_budget_owners(root: Root) -> OtherBudgetOwners:
     """
     try:
         status = os.stat(root.path)
-        name = format_budget_directory_name((status.st_dev, status.st_ino), boot_id())
+        name = format_budget_directory_name((status.st_dev, status.st_ino), read_boot_id())
     except OSError:
         return OtherBudgetOwners((), ())
     unread: list[str] = []
@@ -53,10 +66,12 @@ def find_other_budget_owners(root: Root) -> OtherBudgetOwners:
 def _owner_by_system() -> "Iterator[BudgetOwner]":
     """Yield the owner of the directory that the system's settings name."""
     with suppress(GrantError, OSError):
-        data = read_settings_bytes(SYSTEM)
-        path = decode_layer(SYSTEM, settings_file(SYSTEM, None), data).values.get("state_dir") if data else None
+        data = read_settings_bytes_or_none(SYSTEM)
+        path = (
+            decode_layer(SYSTEM, make_settings_file_path(SYSTEM, None), data).values.get("state_dir") if data else None
+        )
         if isinstance(path, str):
-            yield budget_owner(os.lstat(path).st_uid, path)
+            yield make_budget_owner(os.lstat(path).st_uid, path)
 
 
 def _owners_by_settings(unread: list[str]) -> "Iterator[BudgetOwner]":
@@ -70,7 +85,7 @@ def _owners_by_settings(unread: list[str]) -> "Iterator[BudgetOwner]":
             unread.append(user.pw_name)
             continue
         if isinstance(path, str):
-            yield budget_owner(user.pw_uid, path)
+            yield make_budget_owner(user.pw_uid, path)
 
 
 def _state_dir_of(user: pwd.struct_passwd) -> object:
@@ -92,7 +107,7 @@ def _state_dir_of(user: pwd.struct_passwd) -> object:
 
 def _default_owners() -> "Iterator[BudgetOwner]":
     """Yield the users who have a default state directory, if these are beside each other."""
-    mine, own = default_state_directory(), str(os.geteuid())
+    mine, own = find_default_rate_state_directory(), str(os.geteuid())
     parent, prefix = os.path.dirname(mine), os.path.basename(mine).removesuffix(own)
     if not mine.endswith(f"-{own}"):  # on macOS each is in the home of its user
         return
@@ -100,7 +115,7 @@ def _default_owners() -> "Iterator[BudgetOwner]":
         for name in sorted(os.listdir(parent)):
             number = name.removeprefix(prefix)
             if name.startswith(prefix) and number.isascii() and number.isdecimal():
-                yield budget_owner(int(number), f"{parent}/{name}")
+                yield make_budget_owner(int(number), f"{parent}/{name}")
 
 
 def _has_budgets(owner: BudgetOwner, name: str) -> bool:

@@ -33,7 +33,7 @@ class User(Value):
     home: str = ""
 
 
-def find_user(word: str) -> User:
+def find_user_by_name_or_number(word: str) -> User:
     """Return a user by name or number; a number without a name has the group of that number. Raise UsageError."""
     is_number = word.isascii() and word.isdecimal() and int(word) <= MAX_UID
     try:
@@ -46,7 +46,9 @@ def find_user(word: str) -> User:
     return User(entry.pw_uid, (entry.pw_gid, *(group for group in groups if group != entry.pw_gid)), entry.pw_dir)
 
 
-def run_in_child_as_user(user: User, command: "Callable[[], int]", guard: "Callable[[Callable[[], int]], int]") -> int:
+def run_command_in_child_as_user(
+    user: User, command: "Callable[[], int]", guard: "Callable[[Callable[[], int]], int]"
+) -> int:
     """Run a command as a user in a child, and return its exit code; raise NotDoneError if that is impossible.
 
     `guard` calls the command in the child, prints its errors, and returns the code.

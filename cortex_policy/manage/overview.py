@@ -4,15 +4,15 @@ import os
 
 from cortex_policy.core import Value
 from cortex_policy.core.model import WAITING, CortexPolicyError, GrantError, Settings, StateError
-from cortex_policy.manage.approvals import RequestDetails, list_recent_requests
+from cortex_policy.manage.approvals import RequestDetails, list_waiting_and_answered_requests
 from cortex_policy.manage.budget_owner import BudgetOwner
 from cortex_policy.manage.budgets import GrantWithBudgets, read_budgets_of_grants
-from cortex_policy.manage.denied_calls import DeniedCalls, Remedies, find_denied_calls
+from cortex_policy.manage.denied_calls_with_remedies import DeniedCalls, Remedies, group_denied_calls_with_remedies
 from cortex_policy.manage.global_denials import GlobalDenials, find_global_denials
 from cortex_policy.manage.listing import read_grant_rows
 from cortex_policy.manage.live_status import read_last_calls_and_problem
 from cortex_policy.state import Root
-from cortex_policy.state.approval_store import approvals_file
+from cortex_policy.state.approval_store import find_approvals_file_path
 from cortex_policy.state.grants import list_grant_ids
 from cortex_policy.state.settings import read_uncached_settings
 
@@ -58,7 +58,7 @@ def read_overview(found: Root, find: str = "") -> Overview:
     if settings is not None:
         calls, denied_problem = read_last_calls_and_problem(found)
         remedies = Remedies(found, settings, requests, is_stopped=bool(denials.stops))
-        denied, more_denied = find_denied_calls(calls, remedies, MAX_DENIED)
+        denied, more_denied = group_denied_calls_with_remedies(calls, remedies, MAX_DENIED)
     return Overview(
         root, settings, GlobalDenials(root, denials.stops, denials.errors), grants[0].owner if grants else None,
         grants, len(matching), len(ids), unread, denied, more_denied, denied_problem,
@@ -82,10 +82,10 @@ def _ids_or_problem(root: Root) -> tuple[list[str], str]:
 
 def _requests_or_problem(root: Root, settings: Settings | None) -> tuple[tuple[RequestDetails, ...], str]:
     """Return the requests that wait, the newest first; the file is not made, nor the directory that it is in."""
-    if settings is None or not os.path.lexists(approvals_file(settings)):
+    if settings is None or not os.path.lexists(find_approvals_file_path(settings)):
         return (), ""
     try:
-        return tuple(one for one in list_recent_requests(root.path)[::-1] if one.status == WAITING), ""
+        return tuple(one for one in list_waiting_and_answered_requests(root.path)[::-1] if one.status == WAITING), ""
     except (GrantError, StateError) as error:
         return (), _problem_text(error)
 

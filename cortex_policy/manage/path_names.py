@@ -3,7 +3,7 @@
 import os
 
 
-def relative_if_below_cwd(path: str) -> str:
+def make_path_relative_if_below_cwd(path: str) -> str:
     """Return an absolute path as people see it: relative if it is below the working directory."""
     try:
         return path.removeprefix(os.getcwd().rstrip("/") + "/")

@@ -9,7 +9,7 @@ _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _LOOK = getattr(os, "O_PATH", _READ) | os.O_CLOEXEC  # opens only the name: a device may act when it is opened
 
 
-def read_regular_file(path: str, max_bytes: int) -> bytes:
+def read_regular_file_following_links(path: str, max_bytes: int) -> bytes:
     """Return at most `max_bytes` bytes of a regular file; raise OSError."""
     place = os.open(path, _LOOK)
     try:

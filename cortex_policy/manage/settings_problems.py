@@ -7,9 +7,9 @@ import stat
 from cortex_policy.core import Value
 from cortex_policy.core.budget_server import hide_passwords
 from cortex_policy.core.model import GrantError
-from cortex_policy.manage.path_names import relative_if_below_cwd
-from cortex_policy.schema.catalog import find_severity
+from cortex_policy.manage.path_names import make_path_relative_if_below_cwd
 from cortex_policy.schema.problems import MAX_LINE_LENGTH, Problem
+from cortex_policy.schema.rule_catalog import find_severity
 from cortex_policy.state import read_all
 from cortex_policy.state.settings import MAX_BYTES, merge_settings_layers, read_layers
 from cortex_policy.state.valid_settings import read_valid_layers
@@ -45,22 +45,22 @@ def find_settings_error(root: str) -> GrantError | None:
     return None
 
 
-def find_settings_warnings(roots: "Iterable[str]") -> list[str]:
+def find_settings_error_texts(roots: "Iterable[str]") -> list[str]:
     """Return a sentence, with the fix, for each error that makes every check of one of these roots answer 27."""
     errors = filter(None, map(find_settings_error, roots))
     return list(dict.fromkeys(f"{error}; every check answers 27{error.hint and f'; {error.hint}'}" for error in errors))
 
 
-def find_operator_settings_problems() -> list[Problem]:
+def find_settings_problems_outside_projects() -> list[Problem]:
     """Return the problems of the settings of the system, of the user and of the environment."""
-    return [to_problem(error) for error in read_valid_layers(None)[1]]
+    return [make_problem_of_settings_error(error) for error in read_valid_layers(None)[1]]
 
 
-def to_problem(error: GrantError) -> Problem:
+def make_problem_of_settings_error(error: GrantError) -> Problem:
     """Return an error of settings as a problem at a line of its file."""
     match = _SENTENCE.fullmatch(error.detail)
     place, why = (match[1], match[2]) if match else ("", error.detail)
-    file = relative_if_below_cwd(place) if place.startswith("/") else place
+    file = make_path_relative_if_below_cwd(place) if place.startswith("/") else place
     location = _locate_error(place, why)
     hint = error.hint.replace(place, file) if place else error.hint
     return Problem(

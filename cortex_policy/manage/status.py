@@ -6,18 +6,18 @@ from cortex_policy.core import Value
 from cortex_policy.core.model import WAITING, CortexPolicyError, GrantError, Settings, StateError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import EffectiveSetting
-from cortex_policy.manage.approvals import RequestDetails, list_recent_requests
-from cortex_policy.manage.budget_owner import BudgetOwner, find_own_budget_owner
+from cortex_policy.manage.approvals import RequestDetails, list_waiting_and_answered_requests
+from cortex_policy.manage.budget_owner import BudgetOwner, find_budget_owner_of_caller
 from cortex_policy.manage.global_denials import GlobalDenials, find_global_denials
 from cortex_policy.manage.listing import GrantRow, list_grant_rows
 from cortex_policy.manage.other_budget_owners import OtherBudgetOwners, find_other_budget_owners
 from cortex_policy.manage.settings.effective import resolve_settings_and_errors
-from cortex_policy.manage.stamp.verify import StampMismatch, verify_stamp
+from cortex_policy.manage.stamp.verify import StampMismatch, find_stamp_mismatches
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.approval_store import approvals_file
+from cortex_policy.state.approval_store import find_approvals_file_path
 from cortex_policy.state.audit_preflight import check_audit_log_writable
-from cortex_policy.state.grants_errors import make_hand_edit_hint, root_option
+from cortex_policy.state.grants_errors import format_root_option, make_hand_edit_hint
 from cortex_policy.state.settings import read_uncached_settings
 
 TYPE_CHECKING = False
@@ -77,7 +77,7 @@ def read_status(root: Root) -> RootStatus:
         _find_unusable_error(root, grants, settings),
         grants,
         tuple(one for one in resolved if one.effective.place != DEFAULT),
-        _value_or_error(find_own_budget_owner)[0],
+        _value_or_error(find_budget_owner_of_caller)[0],
         find_other_budget_owners(root),
         settings.audit_file if settings is not None else None,
         _find_audit_error(settings),
@@ -100,7 +100,7 @@ def _find_unusable_error(root: Root, grants: tuple[GrantRow, ...], settings: Set
     usable = ("ok",) if settings is not None and settings.stamp == "require" else ("ok", "unstamped", "differs")
     if any(row.state in usable for row in grants):
         return None
-    option = root_option(root)
+    option = format_root_option(root)
     if {row.state for row in grants} in ({"differs"}, {"differs", "unstamped"}):
         return NotDoneError("a stamp is required, and no grant matches it", make_hand_edit_hint(option))
     if grants:
@@ -120,12 +120,12 @@ def _read_stamp_status(root: Root) -> StampStatus:
     stamp, error = _value_or_error(lambda: stamps.read_stamp(root))
     if stamp is None:
         return StampStatus(None, None, (), error)
-    mismatches, error = _value_or_error(lambda: verify_stamp(root))
+    mismatches, error = _value_or_error(lambda: find_stamp_mismatches(root))
     return StampStatus(stamp.version, stamp.checksum_of_digests, mismatches or (), error)
 
 
 def _read_waiting_requests(root: Root, settings: Settings | None) -> tuple[RequestDetails, ...]:
     """Return the requests that wait; the file is not made, nor the directory that it is in."""
-    if settings is None or not os.path.lexists(approvals_file(settings)):
+    if settings is None or not os.path.lexists(find_approvals_file_path(settings)):
         return ()
-    return tuple(request for request in list_recent_requests(root.path) if request.status == WAITING)
+    return tuple(request for request in list_waiting_and_answered_requests(root.path) if request.status == WAITING)

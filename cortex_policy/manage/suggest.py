@@ -6,14 +6,14 @@ from cortex_policy.core.json_edit import append_items, replace_value
 from cortex_policy.core.json_tree import format_json_pointer
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.privilege_escalation import PrivilegeEscalation, find_privilege_escalations
-from cortex_policy.manage.audit.reader import decode_grant_calls, pause_garbage_collector
+from cortex_policy.manage.audit.reader import decode_calls_decided_by_grants, pause_garbage_collector
 from cortex_policy.manage.diff.grants import compare_grant_bytes
 from cortex_policy.manage.diff.unified import format_unified_diff
 from cortex_policy.manage.editing import set_fields
 from cortex_policy.manage.editing.new_grant import format_new_grant
 from cortex_policy.manage.replay.call_replayer import CallReplayer
 from cortex_policy.manage.replay.decision_without_rate import FULL_ARGS_HINT
-from cortex_policy.manage.replay.denied_groups import (
+from cortex_policy.manage.replay.denied_call_groups import (
     MAX_TYPED,
     NO_GRANT,
     RATE_TOO_LOW,
@@ -22,10 +22,10 @@ from cortex_policy.manage.replay.denied_groups import (
     DeniedGroup,
 )
 from cortex_policy.manage.replay.missing_permissions import MAX_SCOPES, merge_scopes
-from cortex_policy.manage.replay.past_call import CallExample, to_example
-from cortex_policy.manage.replay.replay import WARM_UP_SECONDS, UndecidedCalls, load_current_or_proposed_grants
-from cortex_policy.state.enforcement import effective_settings
-from cortex_policy.state.grants_errors import quoted, root_option
+from cortex_policy.manage.replay.past_call import CallExample, reduce_past_call_to_example
+from cortex_policy.manage.replay.replay import WARM_UP_SECONDS, UndecidedCalls, load_all_current_or_all_proposed_grants
+from cortex_policy.state.enforcement import load_effective_settings
+from cortex_policy.state.grants_errors import format_root_option, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,14 +68,14 @@ class Suggestions(Value):
     allowed_now: int
 
 
-def suggest(
+def suggest_grant_changes(
     root: "Root", lines: "Iterable[bytes]", counts: "ReadCounts", since: float = float("-inf"), only: str | None = None
 ) -> Suggestions:
     """Return what would have allowed the calls that were denied since a time, of all grants or of one."""
-    grants, settings = load_current_or_proposed_grants(root), effective_settings(root.path)
+    grants, settings = load_all_current_or_all_proposed_grants(root), load_effective_settings(root.path)
     grouper = DenialGrouper(CallReplayer(grants, settings, lambda *_: None), settings, only)
     with pause_garbage_collector():
-        for at, data in decode_grant_calls(lines, root.path, counts):
+        for at, data in decode_calls_decided_by_grants(lines, root.path, counts):
             if at >= since - WARM_UP_SECONDS:
                 grouper.add_call(at, data, is_asked=at >= since)
     suggestions, remaining = _build_suggestions(root, list(grouper.groups.values()), grants)
@@ -136,7 +136,7 @@ def _build_suggestion(root: "Root", group: DeniedGroup, text: bytes | None, gran
         format_unified_diff(group.grant_id, text, new.encode()),
         group.within_rate,
         group.call_count - group.within_rate,
-        to_example(group.first),
+        reduce_past_call_to_example(group.first),
         tuple(one for one in change.escalations if one not in before),
         _nearest_action(group, change, grants),
     )
@@ -158,7 +158,7 @@ def _apply_edit_to_text(text: str, group: DeniedGroup, edit: set_fields.GrantEdi
 
 
 def _edit_command(root: "Root", group: DeniedGroup, edit: set_fields.GrantEdit) -> str:
-    where = root_option(root)
+    where = format_root_option(root)
     if group.argument_changes:
         return f"cortex-policy edit {group.grant_id}{where}"
     verb, scope = ("new", "scope") if group.kind == NO_GRANT else ("set", "add-scope")

@@ -5,9 +5,9 @@ from contextlib import suppress
 from shlex import quote
 
 from cortex_policy.core.model import GrantError
-from cortex_policy.manage.path_names import relative_if_below_cwd
+from cortex_policy.manage.path_names import make_path_relative_if_below_cwd
 from cortex_policy.schema.problems import Problem, make_file_problem
-from cortex_policy.state import Root, dot_cortex_path
+from cortex_policy.state import Root, make_dot_cortex_path
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.possible_writers import NAMESPACE_HINT, OWNER, UNKNOWN, WRITERS, group_may_write
 
@@ -30,7 +30,10 @@ def find_permission_problems(root: Root, files: list[str], of_files: "Iterable[T
         return
     except GrantError as error:
         yield make_file_problem(
-            relative_if_below_cwd(dot_cortex_path(root.path)), "file-unreadable", error.detail, error.hint
+            make_path_relative_if_below_cwd(make_dot_cortex_path(root.path)),
+            "file-unreadable",
+            error.detail,
+            error.hint,
         )
         return
     found = [*trust.problems, *of_files]  # reading a file opens its directories too
@@ -43,12 +46,12 @@ def find_permission_problems(root: Root, files: list[str], of_files: "Iterable[T
         if paths:
             message = f"{_format_first_paths(paths)} {what}, and `check` refuses that"
             yield make_file_problem(
-                relative_if_below_cwd(paths[0]), "file-unsafe", message, _fix_hint(root, kind, paths)
+                make_path_relative_if_below_cwd(paths[0]), "file-unsafe", message, _fix_hint(root, kind, paths)
             )
     yield from find_group_writer_problems(root, files, {problem.path for problem in found})
 
 
-def summarize_faults(faults: list[str]) -> list[str]:
+def summarize_unsafe_files_in_one_sentence(faults: list[str]) -> list[str]:
     """Return one sentence about files that a check would refuse, if any; `faults` are sentences of a `TrustCheck`."""
     if not faults:
         return []
@@ -56,7 +59,7 @@ def summarize_faults(faults: list[str]) -> list[str]:
     return [f"{faults[0]}{more}, and `check` refuses that"]
 
 
-def find_grant_faults(root: Root, grant_ids: tuple[str, ...] = ()) -> list[str]:
+def find_unsafe_grant_file_texts(root: Root, grant_ids: tuple[str, ...] = ()) -> list[str]:
     """Return what is unsafe about these grants, or about all; files that cannot be opened are left out."""
     trust = TrustCheck(root)
     with suppress(FileNotFoundError, GrantError), PolicyDirectory(trust, "tools") as tools:
@@ -69,7 +72,7 @@ def find_grant_faults(root: Root, grant_ids: tuple[str, ...] = ()) -> list[str]:
 def _format_first_paths(paths: list[str]) -> str:
     """Return the first few paths, and the number of the others."""
     more = f" and {len(paths) - MAX_NAMED} more" if len(paths) > MAX_NAMED else ""
-    return ", ".join(f"`{relative_if_below_cwd(path)}`" for path in paths[:MAX_NAMED]) + more
+    return ", ".join(f"`{make_path_relative_if_below_cwd(path)}`" for path in paths[:MAX_NAMED]) + more
 
 
 def _fix_hint(root: Root, kind: str, paths: list[str]) -> str:
@@ -92,19 +95,19 @@ def _owner_uid(path: str) -> int:
 
 def _fix_command(command: str, root: str, paths: list[str]) -> str:
     if len(paths) <= MAX_NAMED:
-        return f"{command} {' '.join(quote(relative_if_below_cwd(path)) for path in paths)}"
+        return f"{command} {' '.join(quote(make_path_relative_if_below_cwd(path)) for path in paths)}"
     program, word = command.split(" ")
-    every = f"{program} -R {word} {quote(relative_if_below_cwd(dot_cortex_path(root)))}"
-    return f"{every} && {command} {quote(relative_if_below_cwd(root))}" if root in paths else every
+    every = f"{program} -R {word} {quote(make_path_relative_if_below_cwd(make_dot_cortex_path(root)))}"
+    return f"{every} && {command} {quote(make_path_relative_if_below_cwd(root))}" if root in paths else every
 
 
 def _root_directories(root: Root) -> "Iterator[str]":
-    yield from (root.path, dot_cortex_path(root.path), root.policy_path, root.tools_path)
+    yield from (root.path, make_dot_cortex_path(root.path), root.policy_path, root.tools_path)
 
 
 def find_group_writer_problems(root: Root, files: list[str], known: "Container[str]" = ()) -> "Iterator[Problem]":
     """Report other members of the private groups that may write what is not known as unsafe: no check looks them up."""
-    from cortex_policy.state.users import user_name_or_empty  # noqa: PLC0415 - as in `group_members`
+    from cortex_policy.state.users import find_user_name_or_empty  # noqa: PLC0415 - as in `find_names_of_group_members`
 
     groups: dict[int, str] = {}
     for path in (*_root_directories(root), *files):
@@ -113,16 +116,18 @@ def find_group_writer_problems(root: Root, files: list[str], known: "Container[s
             if path not in known and group_may_write(path, status):
                 groups.setdefault(status.st_gid, path)
     for gid, path in groups.items():
-        others = sorted(group_members(gid) - {user_name_or_empty(uid) for uid in (0, gid, os.geteuid())})
+        others = sorted(
+            find_names_of_group_members(gid) - {find_user_name_or_empty(uid) for uid in (0, gid, os.geteuid())}
+        )
         if others:
             named = ", ".join(f"`{name}`" for name in others[:MAX_NAMED])
             more = f" and {len(others) - MAX_NAMED} more" if len(others) > MAX_NAMED else ""
             message = f"{named}{more} can change it: the group {gid} may write it, and has these members"
             hint = f"take that from the group with `{_fix_command('chmod go-w', root.path, [path])}`"
-            yield make_file_problem(relative_if_below_cwd(path), "file-unsafe", message, hint)
+            yield make_file_problem(make_path_relative_if_below_cwd(path), "file-unsafe", message, hint)
 
 
-def group_members(gid: int) -> set[str]:
+def find_names_of_group_members(gid: int) -> set[str]:
     """Return the names of the users in a group, including those whose primary group it is."""
     import grp  # noqa: PLC0415 - only if a group may write
     import pwd  # noqa: PLC0415

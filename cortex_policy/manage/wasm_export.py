@@ -9,8 +9,12 @@ from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import STAMP_MISMATCH, Grant, GrantError, Settings
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.state import Root, sha256
-from cortex_policy.state.atomic_write import atomic_replace
-from cortex_policy.state.enforcement import check_host_stop, effective_settings, load_grant_in_root_for_call
+from cortex_policy.state.atomic_write import replace_file_atomically
+from cortex_policy.state.enforcement import (
+    check_host_stop,
+    load_effective_settings,
+    load_grant_and_settings_in_root_for_call,
+)
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, list_grant_ids
 from cortex_policy.state.missing_directory import make_unmade_file_error
 
@@ -20,12 +24,12 @@ _LOW_BITS = 0x7F
 _SETTINGS = ("sensitive", "require_path", "undeclared_args")  # those that the module enforces
 
 
-def read_module() -> bytes:
+def read_wasm_module() -> bytes:
     """Return the module without grants, as `wasm/build.mjs` built it."""
     return _read_file("policy.wasm")
 
 
-def read_loader() -> bytes:
+def read_javascript_loader_bytes() -> bytes:
     """Return what a program in JavaScript imports to use the module."""
     return _read_file("policy.mjs")
 
@@ -40,7 +44,7 @@ def _read_file(name: str) -> bytes:
     return file.read_bytes()
 
 
-def build_module_of_root(root: Root) -> tuple[bytes, list[str]]:
+def build_wasm_module_and_grant_ids(root: Root) -> tuple[bytes, list[str]]:
     """Return the module with all grants of a root, and their ids.
 
     Raises what a check of each grant would: GrantError for one that is unsafe, invalid or differs from its stamp; and
@@ -49,11 +53,13 @@ def build_module_of_root(root: Root) -> tuple[bytes, list[str]]:
     try:
         check_host_stop()
         ids = list_grant_ids(root)
-        grants = [{"id": one, "text": _read_text(root, load_grant_in_root_for_call(root, one)[0])} for one in ids]
+        grants = [
+            {"id": one, "text": _read_text(root, load_grant_and_settings_in_root_for_call(root, one)[0])} for one in ids
+        ]
     except AccessDenied as error:
         message = f"there is an emergency stop: {error.detail}"
         raise NotDoneError(message, error.hint) from None
-    return _add_section(read_module(), effective_settings(root.path), grants), ids
+    return _add_section(read_wasm_module(), load_effective_settings(root.path), grants), ids
 
 
 def _add_section(module: bytes, settings: Settings, grants: list[dict[str, str]]) -> bytes:
@@ -64,13 +70,13 @@ def _add_section(module: bytes, settings: Settings, grants: list[dict[str, str]]
     return module + _CUSTOM + _number_bytes(len(body)) + body
 
 
-def write_file(file: str, data: bytes) -> None:
+def replace_or_create_exported_file(file: str, data: bytes) -> None:
     """Write a file, complete or not at all; raise NotDoneError if that fails."""
     directory, name = os.path.split(os.path.abspath(file))
     try:
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            atomic_replace(descriptor, name, data)
+            replace_file_atomically(descriptor, name, data)
         finally:
             os.close(descriptor)
     except OSError as error:

@@ -14,7 +14,7 @@ from cortex_policy.core.json_text import format_canonical_json
 from cortex_policy.core.model import APPROVAL_REQUIRED, WAITING
 from cortex_policy.core.text import escape_unprintable
 from cortex_policy.mcp.guard import ToolDecision, make_failure_decision
-from cortex_policy.mcp.text_arguments import UNKNOWN_TEXTS, TextArguments
+from cortex_policy.mcp.text_arguments_in_schema import UNKNOWN_TEXTS, TextArguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -149,19 +149,19 @@ def _is_consent_enough() -> bool:
 
 def _approve(request_id: str) -> None:
     from cortex_policy.core.not_done_error import NotDoneError  # noqa: PLC0415 - only for such an answer
-    from cortex_policy.manage.approvals import answer_request  # noqa: PLC0415 - as above
+    from cortex_policy.manage.approvals import approve_or_deny_request  # noqa: PLC0415 - as above
 
     try:
-        answer_request(request_id, approved=True, reason="by the user of an MCP client")
+        approve_or_deny_request(request_id, approved=True, reason="by the user of an MCP client")
     except NotDoneError as error:  # a human has denied it meanwhile, or it has expired
         raise InputError(f"request `{request_id}` can no longer be approved", is_final=True) from error
 
 
 def _call_text(request_id: str) -> str:
     """Return what a human should know of a call before it is approved."""
-    from cortex_policy.manage.approvals import get_request  # noqa: PLC0415 - only for such a question
+    from cortex_policy.manage.approvals import read_approval_request  # noqa: PLC0415 - only for such a question
 
-    details = get_request(request_id)
+    details = read_approval_request(request_id)
     return f"Grant `{details.grant}`, action `{details.action}`, arguments {details.args}"
 
 

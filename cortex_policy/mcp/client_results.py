@@ -29,7 +29,7 @@ def make_question_result(question: "UserQuestion") -> InputRequiredResult:
     return InputRequiredResult(input_requests={ANSWER_KEY: ElicitRequest(params=form)}, request_state=question.state)
 
 
-def place_denial_members(
+def make_denial_structured_content_and_meta(
     decision: "ToolDecision", *, has_schema: bool
 ) -> "tuple[dict[str, Any] | None, dict[str, Any] | None]":
     """Return the structured content and the `_meta` of a denial: one of them has the members.

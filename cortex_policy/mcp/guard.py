@@ -7,7 +7,7 @@ from cortex_policy.check import Call, CallOutcome
 from cortex_policy.core import Value
 from cortex_policy.core.decode import DECIDED_BY_RULES
 from cortex_policy.core.hooks import MAX_NAME_LENGTH, InputError
-from cortex_policy.core.hooks.denials import format_denial_for_model
+from cortex_policy.core.hooks.denials import escape_reason_for_model
 from cortex_policy.core.hooks.payload import ToolCall
 from cortex_policy.core.hooks.reasons import format_error_denial
 from cortex_policy.core.hooks.ruling import ToolOutcome
@@ -15,13 +15,13 @@ from cortex_policy.core.hooks.ruling_denial import format_ruling_denial
 from cortex_policy.core.model import ACTION_NOT_ALLOWED, ALLOWED, CortexPolicyError, Decision, UsageError
 from cortex_policy.core.text import escape_unprintable, format_message_line
 from cortex_policy.hook_decision import decide_tool_call
-from cortex_policy.mcp.arguments import copy_arguments, format_printable_json
+from cortex_policy.mcp.arguments import copy_arguments, make_printable_members
 from cortex_policy.mcp.hidden_tools import find_hidden_tools
-from cortex_policy.mcp.text_arguments import UNKNOWN_TEXTS, TextArguments
+from cortex_policy.mcp.text_arguments_in_schema import UNKNOWN_TEXTS, TextArguments
 from cortex_policy.render import outcome_to_json
-from cortex_policy.state.enforcement import AuditedCall, effective_settings
-from cortex_policy.state.grants import find_root
-from cortex_policy.state.paths import working_directory
+from cortex_policy.state.enforcement import AuditedCall, load_effective_settings
+from cortex_policy.state.grants import find_named_or_only_root
+from cortex_policy.state.paths import read_working_directory_or_none
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,11 +58,11 @@ class ToolGuard:
         """
         if not _is_name(server):
             raise UsageError(f"`{server}` cannot be the name of a server: it is empty, too long or holds a `/`")
-        directory = working_directory()
+        directory = read_working_directory_or_none()
         if directory is None:
             raise UsageError("the working directory of the server is gone")
         self.server = server
-        self._root, self._directory = find_root(root or None).path, directory
+        self._root, self._directory = find_named_or_only_root(root or None).path, directory
 
     def decide(
         self, tool: str, arguments: "Mapping[str, object]", texts: TextArguments = UNKNOWN_TEXTS
@@ -109,7 +109,7 @@ class ToolGuard:
         decision = Decision(ACTION_NOT_ALLOWED, str(error))
         try:
             with AuditedCall(DECIDED_BY_RULES, name, {}, 1, peek=False) as audited:
-                audited.set_root_and_open_log(self._root, {}, effective_settings(self._root))
+                audited.set_root_and_open_log(self._root, {}, load_effective_settings(self._root))
                 audited.decision = decision
             text = format_ruling_denial(name, str(error), is_final=error.is_final)
             return _to_tool_decision(name, {}, ToolOutcome(text, decision=decision), 0)
@@ -143,10 +143,10 @@ def _to_tool_decision(
     check = outcome.check
     call = Call(DECIDED_BY_RULES, name, json=True) if check is None else Call(check.grant, check.action, json=True)
     answer = CallOutcome(call, outcome.grant, outcome.decision, outcome.error, microseconds)
-    members = format_printable_json({**outcome_to_json(answer), "rule": check.rule if check is not None else None})
+    members = make_printable_members({**outcome_to_json(answer), "rule": check.rule if check is not None else None})
     # INVARIANT: both must say so; a call without a decision is not allowed
     is_allowed = not outcome.text and outcome.decision is not None and outcome.decision.reason is ALLOWED
-    text = "" if is_allowed else format_denial_for_model(outcome.text)
+    text = "" if is_allowed else escape_reason_for_model(outcome.text)
     return ToolDecision(is_allowed, text, members, arguments)
 
 
@@ -170,4 +170,8 @@ def _is_name(name: object) -> "TypeGuard[str]":
 
 def _check_directory(path: str) -> str:
     """Return why relative paths cannot be judged from a directory: the process has left it."""
-    return "" if os.path.isdir(path) and working_directory() == path else "its server has left its working directory"
+    return (
+        ""
+        if os.path.isdir(path) and read_working_directory_or_none() == path
+        else "its server has left its working directory"
+    )

@@ -19,7 +19,7 @@ _THREADS = 8
 _limiter: RunVar[CapacityLimiter] = RunVar("cortex_policy_limiter")
 
 
-async def decide_in_thread(decide: "Callable[[], T]") -> "T | ToolDecision":
+async def run_decision_in_thread_or_deny(decide: "Callable[[], T]") -> "T | ToolDecision":
     """Decide the call of a tool, and take its hits; whatever fails is a denial.
 
     A call that is cancelled meanwhile is not run, though its hits may have been taken.
@@ -30,7 +30,7 @@ async def decide_in_thread(decide: "Callable[[], T]") -> "T | ToolDecision":
         return make_failure_decision(error)
 
 
-async def find_hidden_in_thread(guard: "ToolGuard", names: "Iterable[str]") -> frozenset[str]:
+async def find_hidden_tools_in_thread(guard: "ToolGuard", names: "Iterable[str]") -> frozenset[str]:
     """Return which tools are never allowed; all if that cannot be found out."""
     tools = frozenset(names)
     try:

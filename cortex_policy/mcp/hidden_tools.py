@@ -1,11 +1,11 @@
 """Which tools of an MCP server are never allowed, whatever their arguments: they are not listed (docs/mcp.md)."""
 
 from cortex_policy.core.hooks import DENY, INPUT_ACTION, InputError
-from cortex_policy.core.hooks.hook_rules import find_action_of_rule, select_rules_for_call
+from cortex_policy.core.hooks.hook_rules import find_action_of_rule, select_deciding_rules
 from cortex_policy.core.hooks.payload import CANARY
 from cortex_policy.core.model import CortexPolicyError
-from cortex_policy.state.enforcement import check_host_stop, load_grant_in_root_for_call
-from cortex_policy.state.grants import find_root
+from cortex_policy.state.enforcement import check_host_stop, load_grant_and_settings_in_root_for_call
+from cortex_policy.state.grants import find_named_or_only_root
 from cortex_policy.state.hooks_file import load_hook_rules
 
 TYPE_CHECKING = False
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def find_hidden_tools(named_root: str, calls: "Mapping[str, ToolCall]") -> frozenset[str]:
     """Return the names of the calls that no arguments make allowed; raise CortexPolicyError, also for a stop."""
     check_host_stop()
-    root = find_root(named_root)
+    root = find_named_or_only_root(named_root)
     judge = _ListJudge(root, load_hook_rules(root))
     return frozenset(name for name, call in calls.items() if not judge.may_allow(call))
 
@@ -36,7 +36,7 @@ class _ListJudge:
     def may_allow(self, call: "ToolCall") -> bool:
         """Whether some arguments may make a call allowed."""
         try:
-            fits = select_rules_for_call(call, self._rules)
+            fits = select_deciding_rules(call, self._rules)
         except InputError:
             return False
         rules = [self._rules.rules[index] for index, _ in fits]
@@ -59,7 +59,7 @@ class _ListJudge:
     def _load(self, grant_id: str) -> "tuple[Grant, Settings] | None":
         if grant_id not in self._grants:
             try:
-                self._grants[grant_id] = load_grant_in_root_for_call(self._root, grant_id)
+                self._grants[grant_id] = load_grant_and_settings_in_root_for_call(self._root, grant_id)
             except CortexPolicyError:
                 self._grants[grant_id] = None
         return self._grants[grant_id]

@@ -3,7 +3,7 @@
 import logging
 import os
 
-from cortex_policy.hook_server.log_line import print_server_log
+from cortex_policy.hook_server.log_line import print_server_log_line
 
 
 class _LogLines(logging.Handler):
@@ -17,7 +17,7 @@ class _LogLines(logging.Handler):
         """Write a line, or nothing."""
         error = record.exc_info[1] if record.exc_info else None
         text = record.getMessage() + (f": {format_bug_with_place(error)}" if error is not None else "")
-        print_server_log(self._command, text)
+        print_server_log_line(self._command, text)
 
 
 def prepare_logging(command: str) -> None:

@@ -12,11 +12,11 @@ from contextlib import suppress
 from functools import partial
 from threading import Thread
 
-from cortex_policy.hook_server.log_line import print_server_log
+from cortex_policy.hook_server.log_line import print_server_log_line
 from cortex_policy.mcp.proxy_child import ServerProcess, start_server
-from cortex_policy.mcp.proxy_lists import ToolLists
 from cortex_policy.mcp.proxy_pumps import ClientGoneError, ClientOutput, ClientPump, ServerPump
-from cortex_policy.mcp.proxy_requests import RequestGate
+from cortex_policy.mcp.proxy_request_decisions import RequestGate
+from cortex_policy.mcp.proxy_tool_lists import ToolLists
 from cortex_policy.program_exec import find_program, make_execution_error
 
 TYPE_CHECKING = False
@@ -38,7 +38,7 @@ _WHY = {
     _BUG: "a bug in this program stopped it",
 }
 _READ_BYTES = 1 << 18
-_print_proxy_log: "Callable[[str], None]" = partial(print_server_log, "mcp proxy")
+_print_proxy_log: "Callable[[str], None]" = partial(print_server_log_line, "mcp proxy")
 
 
 def run_proxy(guard: "ToolGuard", command: list[str]) -> int:

@@ -6,7 +6,7 @@ import sys
 import time
 from contextlib import suppress
 
-from cortex_policy.program_exec import execute_program
+from cortex_policy.program_exec import execute_program_or_return_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _become_server(
         bind_to_parent()
         for number, pipe in enumerate(pipes):
             os.dup2(pipe, number)
-        error = execute_program(program, words)
+        error = execute_program_or_return_error(program, words)
         report(error)
         code = error.exit_code
     finally:

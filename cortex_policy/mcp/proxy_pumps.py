@@ -9,8 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from cortex_policy.mcp.proxy_lists import ToolLists
-    from cortex_policy.mcp.proxy_requests import Verdict
+    from cortex_policy.mcp.proxy_request_decisions import Verdict
+    from cortex_policy.mcp.proxy_tool_lists import ToolLists
 
 _END = b"\n"
 

@@ -14,7 +14,7 @@ from cortex_policy.mcp.log_lines import prepare_logging
 from cortex_policy.mcp.server_handlers import Handlers
 from cortex_policy.mcp.server_notices import Notices
 from cortex_policy.mcp.server_stdio import StdioTransport
-from cortex_policy.mcp.server_tools import INSTRUCTIONS
+from cortex_policy.mcp.server_tool_descriptions import INSTRUCTIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

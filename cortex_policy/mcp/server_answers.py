@@ -6,21 +6,21 @@ Nothing is counted, no approval is used, and nothing is kept from one question t
 import os
 from contextlib import suppress
 
-from cortex_policy.check import Call, CallOutcome, decide_with_wait
+from cortex_policy.check import Call, CallOutcome, decide_outcome_with_wait
 from cortex_policy.core import Value
 from cortex_policy.core.approvals import escape_surrogates
 from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json, to_whole_number
-from cortex_policy.core.json_text import format_json
+from cortex_policy.core.json_text import format_ascii_json
 from cortex_policy.core.model import CortexPolicyError, UsageError
-from cortex_policy.core.text import count_with_noun, elide_middle, format_message_line
+from cortex_policy.core.text import elide_middle, format_count_with_noun, format_message_line
 from cortex_policy.manage.explain import CallExplanation, explain_outcome
 from cortex_policy.manage.global_denials import find_global_denials
 from cortex_policy.manage.listing import grant_list_to_json, list_grant_rows
 from cortex_policy.mcp.server_files import format_grant_description
-from cortex_policy.mcp.server_tools import EXPLAIN, LIST, check_input
-from cortex_policy.render import format_outcome_json_line, render_outcome_in_full
+from cortex_policy.mcp.server_tool_descriptions import EXPLAIN, LIST, check_tool_input
+from cortex_policy.render import format_outcome_json_line, render_outcome_even_if_silent
 from cortex_policy.render_explanation import format_explanation, format_explanation_json_line
-from cortex_policy.state.enforcement import check_host_stop, load_grant_in_root_for_call
+from cortex_policy.state.enforcement import check_host_stop, load_grant_and_settings_in_root_for_call
 from cortex_policy.state.grants import check_grant_id
 
 TYPE_CHECKING = False
@@ -49,21 +49,21 @@ class ToolAnswer(Value):
 def answer_tool_call(name: "UnresolvedRoot", tool: str, given: "dict[str, Any]") -> ToolAnswer:
     """Answer one question to the grants of a root; an error is an answer, too."""
     try:
-        check_input(tool, given)
+        check_tool_input(tool, given)
         if tool == LIST:
             return _list_grants(name)
         call = _call_of(name, tool, given)
     except CortexPolicyError as error:
-        return make_error_answer(error)
+        return make_error_tool_answer(error)
     with suppress(OSError):  # without a root, the decision says so
         os.chdir(name.path)  # relative paths of calls start there, whichever directory has this name now
-    outcome = decide_with_wait(call, load=lambda call: _load(name, call))
+    outcome = decide_outcome_with_wait(call, load=lambda call: _load(name, call))
     if isinstance(outcome.error, UsageError):
-        return make_error_answer(outcome.error)
+        return make_error_tool_answer(outcome.error)
     return _explanation_answer(outcome) if tool == EXPLAIN else _check_answer(outcome)
 
 
-def make_error_answer(error: CortexPolicyError) -> ToolAnswer:
+def make_error_tool_answer(error: CortexPolicyError) -> ToolAnswer:
     """Return the answer to a question that is none, or that cannot be answered."""
     return ToolAnswer(format_error(error), None, is_error=True)
 
@@ -77,7 +77,7 @@ def format_error(error: CortexPolicyError) -> str:
 
 
 def _call_of(name: "UnresolvedRoot", tool: str, given: "dict[str, Any]") -> Call:
-    args = format_json(given.get("args", {}))
+    args = format_ascii_json(given.get("args", {}))
     try:
         decode_json(args.encode("ascii"), MAX_BYTES)
     except MalformedError as error:
@@ -91,11 +91,11 @@ def _call_of(name: "UnresolvedRoot", tool: str, given: "dict[str, Any]") -> Call
 def _load(name: "UnresolvedRoot", call: Call) -> "tuple[Grant, Settings]":
     check_grant_id(call.grant)
     check_host_stop()
-    return load_grant_in_root_for_call(name.resolve(), call.grant)
+    return load_grant_and_settings_in_root_for_call(name.resolve(), call.grant)
 
 
 def _check_answer(outcome: CallOutcome) -> ToolAnswer:
-    rendered = render_outcome_in_full(outcome)
+    rendered = render_outcome_even_if_silent(outcome)
     return ToolAnswer(
         _verdict_first(outcome, rendered.out or rendered.err), _decode_members(format_outcome_json_line(outcome))
     )
@@ -117,13 +117,13 @@ def _verdict_first(outcome: CallOutcome, text: str) -> str:
 def _list_grants(name: "UnresolvedRoot") -> ToolAnswer:
     root = name.resolve()
     denials, rows = find_global_denials(root), list_grant_rows(root)
-    return ToolAnswer(_list_text(denials, rows), _decode_members(format_json(grant_list_to_json(denials, rows))))
+    return ToolAnswer(_list_text(denials, rows), _decode_members(format_ascii_json(grant_list_to_json(denials, rows))))
 
 
 def _list_text(denials: "GlobalDenials", rows: "tuple[GrantRow, ...]") -> str:
     lines = [*denials.sentences, *map(_row_text, rows[:_MAX_ROWS])]
     if len(rows) > _MAX_ROWS:
-        lines.append(f"and {count_with_noun(len(rows) - _MAX_ROWS, 'grant')} more")
+        lines.append(f"and {format_count_with_noun(len(rows) - _MAX_ROWS, 'grant')} more")
     if not rows:
         lines.append(f"there are no grants in {denials.root.tools_path}, so every call is denied")
     return "\n".join(map(format_message_line, lines))

@@ -11,12 +11,17 @@ from contextlib import suppress
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.library.file_identity import read_stable_identity_or_none
 from cortex_policy.library.inotify import CONTENT, ENTRIES, ITSELF, Inotify
-from cortex_policy.library.path_lookup import resolve_and_visit
-from cortex_policy.mcp.server_files import PolicyFile, list_policy_names, read_file, read_stamp_or_none
-from cortex_policy.state import Root, dot_cortex_path
+from cortex_policy.library.path_lookup import resolve_path_and_visit_each_part
+from cortex_policy.mcp.server_files import (
+    PolicyFile,
+    list_grant_ids_and_hooks_toml,
+    read_and_decode_policy_file_or_none,
+    read_stamp_or_none,
+)
+from cortex_policy.state import Root, make_dot_cortex_path
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.ledger_directory import is_on_local_file_system
-from cortex_policy.state.policy_files import path_below_policy
+from cortex_policy.state.ledger_directory import is_on_known_local_file_system
+from cortex_policy.state.policy_files import make_relative_policy_file_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,7 +80,7 @@ class Changes:
         if trusted != self._trusted:  # every file may be unsafe now, or no longer
             self._trusted, self._files = trusted, {}
         try:
-            names = list_policy_names(root)
+            names = list_grant_ids_and_hooks_toml(root)
         except CortexPolicyError:
             return {}
         stamp = self._read_stamp(root)
@@ -89,7 +94,7 @@ class Changes:
         root = self._resolve()
         if queue is not None and root is not None:
             with suppress(OSError):  # a directory is missing: the next look is soon
-                queue.watch(dot_cortex_path(root.path), ITSELF)
+                queue.watch(make_dot_cortex_path(root.path), ITSELF)
                 queue.watch(root.policy_path, ENTRIES | CONTENT)
                 queue.watch(root.tools_path, ENTRIES | CONTENT)
                 self._is_told = self._is_local(root)
@@ -100,7 +105,7 @@ class Changes:
         try:
             self._queue = self._queue or Inotify()
             self._queue.begin_round()
-            resolve_and_visit(self._name.path, self._queue.watch)
+            resolve_path_and_visit_each_part(self._name.path, self._queue.watch)
         except OSError:  # no queue or watch is left, or a directory may not be read
             return None
         return self._queue
@@ -108,20 +113,20 @@ class Changes:
     def _is_local(self, root: Root) -> bool:
         """Whether this kernel sees every change of the root."""
         if self._local_root[0] != root.path:
-            self._local_root = root.path, is_on_local_file_system(root.path)
+            self._local_root = root.path, is_on_known_local_file_system(root.path)
         return self._local_root[1]
 
     def _read(self, root: Root, name: str) -> "tuple[Identity | None, PolicyFile] | None":
         """Return a file as it was last read, if it is sure to be the same."""
-        identity = read_stable_identity_or_none(f"{root.policy_path}/{path_below_policy(name)}")
+        identity = read_stable_identity_or_none(f"{root.policy_path}/{make_relative_policy_file_path(name)}")
         known = self._files.get(name)
         if known is not None and identity is not None and known[0] == identity:
             return known
-        file = read_file(root, name)
+        file = read_and_decode_policy_file_or_none(root, name)
         return (identity, PolicyFile(name, None, file.digest, file.error)) if file is not None else None
 
     def _read_stamp(self, root: Root) -> "Stamp | None":
-        identity = read_stable_identity_or_none(stamps.stamp_file(root.path))
+        identity = read_stable_identity_or_none(stamps.make_stamp_path(root.path))
         if identity is None or self._stamp[0] != identity:
             self._stamp = identity, read_stamp_or_none(root)
         return self._stamp[1]
@@ -135,7 +140,7 @@ def _summary(file: PolicyFile, stamp: "Stamp | None") -> "Summary":
 def _trust_identity(root: Root) -> object:
     """Return what decides whether the directories above a file are trusted."""
     found = []
-    for path in (root.path, dot_cortex_path(root.path), root.policy_path, root.tools_path):
+    for path in (root.path, make_dot_cortex_path(root.path), root.policy_path, root.tools_path):
         try:
             status = os.lstat(path)
         except OSError:

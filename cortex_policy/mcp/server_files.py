@@ -11,7 +11,7 @@ from cortex_policy.core.text import elide_middle, join_words_that_fit
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
-from cortex_policy.state.policy_files import is_policy_name, path_below_policy
+from cortex_policy.state.policy_files import is_grant_id_or_hooks_toml, make_relative_policy_file_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,12 +46,12 @@ class PolicyFile(Value):
         return DIFFERS if stamp is not None and self.name in stamp.digests else UNSTAMPED
 
 
-def make_uri(name: str) -> str:
+def make_policy_file_uri(name: str) -> str:
     """Return the URI of a grant, by its id, or of `hooks.toml`."""
     return HOOKS_URI if name == HOOKS_TOML else f"{GRANTS_URI}{name}"
 
 
-def parse_uri(uri: str) -> str | None:
+def parse_policy_file_uri_or_none(uri: str) -> str | None:
     """Return the id of a grant, or `hooks.toml`, None if a URI can be of neither."""
     if uri == HOOKS_URI:
         return HOOKS_TOML
@@ -59,7 +59,7 @@ def parse_uri(uri: str) -> str | None:
     return name if name != uri and is_grant_id(name) else None
 
 
-def list_policy_names(root: Root) -> list[str]:
+def list_grant_ids_and_hooks_toml(root: Root) -> list[str]:
     """List what may be there: the ids of grants, sorted, then `hooks.toml`; raise GrantError (22) if unreadable."""
     try:
         with PolicyDirectory(TrustCheck(root), "tools") as tools:
@@ -68,11 +68,11 @@ def list_policy_names(root: Root) -> list[str]:
         return [HOOKS_TOML]
 
 
-def read_file(root: Root, name: str) -> PolicyFile | None:
+def read_and_decode_policy_file_or_none(root: Root, name: str) -> PolicyFile | None:
     """Read a file, None if it does not exist."""
-    assert is_policy_name(name), name  # noqa: S101 - it becomes part of a path
+    assert is_grant_id_or_hooks_toml(name), name  # noqa: S101 - it becomes part of a path
     trust = TrustCheck(root)
-    *above, file = path_below_policy(name).split("/")
+    *above, file = make_relative_policy_file_path(name).split("/")
     try:
         with PolicyDirectory(trust, *above) as directory:
             data = directory.read(file, MAX_BYTES + 1)
@@ -81,7 +81,7 @@ def read_file(root: Root, name: str) -> PolicyFile | None:
         return None
     except GrantError as error:
         return PolicyFile(name, error=error)
-    digest = stamps.content_digest(data)
+    digest = stamps.compute_content_digest(data)
     try:
         grant = decode_grant(data, name) if name != HOOKS_TOML else None
         if name == HOOKS_TOML:

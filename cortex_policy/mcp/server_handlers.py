@@ -23,24 +23,24 @@ from mcp_types import (
 from mcp_types.version import is_version_at_least
 
 from cortex_policy.core.decode import HOOKS_TOML
-from cortex_policy.core.json_text import format_json
+from cortex_policy.core.json_text import format_ascii_json
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.text import escape_json_output, format_message_line
 from cortex_policy.mcp.log_lines import format_bug_with_place
-from cortex_policy.mcp.server_answers import ToolAnswer, answer_tool_call, format_error, make_error_answer
+from cortex_policy.mcp.server_answers import ToolAnswer, answer_tool_call, format_error, make_error_tool_answer
 from cortex_policy.mcp.server_files import (
     GRANTS_URI,
     PolicyFile,
     format_grant_description,
-    list_policy_names,
-    make_uri,
-    parse_uri,
-    read_file,
+    list_grant_ids_and_hooks_toml,
+    make_policy_file_uri,
+    parse_policy_file_uri_or_none,
+    read_and_decode_policy_file_or_none,
     read_stamp_or_none,
 )
 from cortex_policy.mcp.server_threads import BoundedThreads, Pace
-from cortex_policy.mcp.server_tools import TOOLS
-from cortex_policy.state import find_resource_shortage_error
+from cortex_policy.mcp.server_tool_descriptions import TOOLS
+from cortex_policy.state import find_resource_shortage_error_or_none
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,14 +93,14 @@ class Handlers:
             known = ", ".join(TOOLS)
             raise MCPError(INVALID_PARAMS, format_message_line(f"there is no tool `{params.name}`; there are {known}"))
         given = params.arguments or {}
-        await self._pace.wait_for_turn(1 + len(format_json(given)) // _TURN_BYTES)
+        await self._pace.wait_for_turn(1 + len(format_ascii_json(given)) // _TURN_BYTES)
         try:
             answer = await self._threads.run(answer_tool_call, self._name, params.name, given)
         except Exception as error:  # noqa: BLE001 - whatever happens, the model hears that nothing is allowed
             answer = _failure_answer(error)
         content: list[Any] = [TextContent(type="text", text=answer.text)]
         if answer.members is not None and not is_version_at_least(context.protocol_version, _STRUCTURED):
-            content.append(TextContent(type="text", text=escape_json_output(format_json(answer.members))))
+            content.append(TextContent(type="text", text=escape_json_output(format_ascii_json(answer.members))))
         return CallToolResult(content=content, structured_content=answer.members, is_error=answer.is_error)
 
     async def list_resources(self, _: "Context", page: "Page") -> ListResourcesResult:
@@ -118,7 +118,7 @@ class Handlers:
 
     async def read_resource(self, _: "Context", params: "ReadResourceRequestParams") -> ReadResourceResult:
         """Return the bytes of a file as they are on disk."""
-        name = parse_uri(params.uri)
+        name = parse_policy_file_uri_or_none(params.uri)
         if name is None:
             raise make_unknown_uri_error(params.uri)
         return await self._read(lambda root: _read_resource(root, name))
@@ -132,9 +132,9 @@ class Handlers:
 
 def _failure_answer(error: Exception) -> ToolAnswer:
     """Return the answer to a question that failed, for lack of descriptors or memory or by a bug."""
-    lack = find_resource_shortage_error(error)
+    lack = find_resource_shortage_error_or_none(error)
     if lack is not None:
-        return make_error_answer(lack)
+        return make_error_tool_answer(lack)
     _log.error("%s", format_bug_with_place(error))
     return ToolAnswer(f"{format_bug_with_place(error)}; take the call for denied", None, is_error=True)
 
@@ -159,7 +159,7 @@ def _refused_error(error: CortexPolicyError) -> MCPError:
 
 def _list_resources(root: "Root") -> ListResourcesResult:
     stamp = read_stamp_or_none(root)
-    files = (read_file(root, name) for name in list_policy_names(root))
+    files = (read_and_decode_policy_file_or_none(root, name) for name in list_grant_ids_and_hooks_toml(root))
     resources = [_resource_of(file, stamp) for file in files if file is not None]
     return ListResourcesResult(
         resources=resources, _meta={_META: {"root": format_message_line(root.path), **_version(stamp)}}
@@ -168,7 +168,8 @@ def _list_resources(root: "Root") -> ListResourcesResult:
 
 def _resource_of(file: PolicyFile, stamp: "Stamp | None") -> Resource:
     return Resource(
-        name=file.name, uri=make_uri(file.name), description=_description(file), mime_type=_mime_type(file.name),
+        name=file.name, uri=make_policy_file_uri(file.name),
+        description=_description(file), mime_type=_mime_type(file.name),
         size=len(file.data) if file.data is not None else None, _meta={_META: _state(file, stamp)},
     )  # fmt: skip
 
@@ -184,8 +185,12 @@ def _description(file: PolicyFile) -> str:
 
 
 def _read_resource(root: "Root", name: str) -> ReadResourceResult:
-    stamp, file, uri = read_stamp_or_none(root), read_file(root, name), make_uri(name)
-    if file is None or name not in list_policy_names(root):  # some file systems ignore case
+    stamp, file, uri = (
+        read_stamp_or_none(root),
+        read_and_decode_policy_file_or_none(root, name),
+        make_policy_file_uri(name),
+    )
+    if file is None or name not in list_grant_ids_and_hooks_toml(root):  # some file systems ignore case
         raise make_unknown_uri_error(uri)
     if file.data is None:
         assert file.error is not None  # noqa: S101 - see PolicyFile

@@ -10,7 +10,7 @@ from mcp_types import INVALID_PARAMS, EmptyResult
 
 from cortex_policy.mcp.log_lines import format_bug_with_place
 from cortex_policy.mcp.server_changes import UNTOLD_SECONDS, Changes
-from cortex_policy.mcp.server_files import make_uri, parse_uri
+from cortex_policy.mcp.server_files import make_policy_file_uri, parse_policy_file_uri_or_none
 from cortex_policy.mcp.server_handlers import make_unknown_uri_error
 
 TYPE_CHECKING = False
@@ -49,7 +49,7 @@ class Notices:
 
     async def subscribe(self, context: "Context", params: "SubscribeRequestParams") -> EmptyResult:
         """Tell the client of changes of a resource, also of one that does not exist yet."""
-        if parse_uri(params.uri) is None:
+        if parse_policy_file_uri_or_none(params.uri) is None:
             raise make_unknown_uri_error(params.uri)
         if params.uri not in self._subscribed and len(self._subscribed) >= MAX_SUBSCRIPTIONS:
             raise MCPError(INVALID_PARAMS, f"there are {MAX_SUBSCRIPTIONS:,} subscriptions already")
@@ -75,7 +75,7 @@ class Notices:
             if is_list_changed:
                 await self._tell_of_list()
             for name in names:
-                await self._tell_of_resource(make_uri(name))
+                await self._tell_of_resource(make_policy_file_uri(name))
 
     async def _wait_for_change(self) -> None:
         """Wait until the kernel reports a change, or it is time to look."""

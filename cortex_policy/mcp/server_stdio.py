@@ -24,7 +24,7 @@ from mcp_types import (
 from pydantic import ValidationError
 
 from cortex_policy.core.decode import MalformedError, decode_json, has_surrogate
-from cortex_policy.core.json_text import format_json
+from cortex_policy.core.json_text import format_ascii_json
 from cortex_policy.core.text import escape_json_output, format_message_line, format_os_error
 
 TYPE_CHECKING = False
@@ -126,7 +126,7 @@ class StdioTransport:
         async with written:
             async for one in written:
                 message = one.message
-                line = format_json(message.model_dump(by_alias=True, exclude_unset=True))
+                line = format_ascii_json(message.model_dump(by_alias=True, exclude_unset=True))
                 try:
                     await self._in_thread(_write_all, self._target, escape_json_output(line).encode("ascii") + b"\n")
                 except OSError as error:

@@ -1,8 +1,8 @@
 """The ways through a pattern that an engine which backtracks tries, counted character by character."""
 
-from cortex_policy.core.ecma_automaton import EDGE, Automaton
-from cortex_policy.core.ecma_characters import END
-from cortex_policy.core.ecma_nodes import Assertion, PatternNode, Positions
+from cortex_policy.core.ecma_regex_automaton import EDGE, Automaton
+from cortex_policy.core.ecma_regex_characters import END
+from cortex_policy.core.ecma_regex_nodes import Assertion, PatternNode, Positions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class BacktrackCounter:
         return ways
 
 
-def sample_letters(automaton: Automaton) -> str:
+def find_one_character_of_each_class(automaton: Automaton) -> str:
     """Return a character of each class, one that people can read if there is one."""
     classes = automaton.classes
     letter_by_class: dict[str, str] = {}

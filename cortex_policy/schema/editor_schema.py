@@ -6,8 +6,7 @@
 from typing import Any
 
 from cortex_policy.core.arguments import ANNOTATIONS, TYPES
-from cortex_policy.schema.document import json_schema
-from cortex_policy.schema.keywords import (
+from cortex_policy.schema.declaration_keywords import (
     COUNT,
     DECLARATION,
     DECLARATION_KEYWORDS,
@@ -18,7 +17,8 @@ from cortex_policy.schema.keywords import (
     VALUES,
     Keyword,
 )
-from cortex_policy.schema.lint_rules.keys import GRANT_KEYS, KEY_BY_NORMAL_FORM, PER_MINUTE, UNENFORCED_KEYS
+from cortex_policy.schema.grant_document import make_grant_json_schema
+from cortex_policy.schema.lint_rules.grant_keys import GRANT_KEYS, KEY_BY_NORMAL_FORM, PER_MINUTE, UNENFORCED_KEYS
 
 _DECLARATION = {"$ref": "#/$defs/Declaration"}
 _TYPE = {"enum": list(TYPES)}
@@ -33,9 +33,9 @@ _VALUES: dict[int, dict[str, Any]] = {
 }
 
 
-def editor_schema() -> dict[str, Any]:
+def make_editor_schema() -> dict[str, Any]:
     """Return the schema of a grant for editors."""
-    schema = json_schema()
+    schema = make_grant_json_schema()
     link = {"type": "string", "description": "The schema that editors check this file against."}
     schema["properties"] = {"$schema": link, **schema["properties"]}
     schema["properties"]["args"]["additionalProperties"] = _DECLARATION

@@ -18,12 +18,12 @@ class Fix(Value):
     new_key: str | None = None
 
 
-def count_max_fixes(data: bytes) -> int:
+def compute_max_fixes_for_file_size(data: bytes) -> int:
     """Return how many fixes of a file are tried in one run: all for a usual grant, one for a huge file."""
     return max(1, _MAX_BYTES_READ // max(1, len(data)))
 
 
-def apply_fix_unless_wider(text: str, fix: Fix, settings: Settings = DEFAULTS) -> str | None:
+def apply_fix_or_none_if_it_widens(text: str, fix: Fix, settings: Settings = DEFAULTS) -> str | None:
     """Return the fixed text; None if it would allow more than before: an operator decides that."""
     try:
         new = remove_value(text, fix.pointer) if fix.new_key is None else rename_key(text, fix.pointer, fix.new_key)

@@ -6,14 +6,14 @@ from itertools import chain
 from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.decode import MAX_BYTES, MalformedError
 from cortex_policy.core.hooks.agent_tools import TOOLS, list_tools_of_agents
-from cortex_policy.core.hooks.hook_rules import HookRules, match_wildcard
-from cortex_policy.core.hooks.hooks_toml_problems import decode_rules, find_hooks_toml_problems
+from cortex_policy.core.hooks.hook_rules import HookRules, find_wildcard_text_or_none
+from cortex_policy.core.hooks.hooks_toml_problems import check_and_decode_rules_document, find_rules_document_problems
 from cortex_policy.core.json_tree import format_json_pointer
 from cortex_policy.core.model import GrantError
-from cortex_policy.core.text import did_you_mean
+from cortex_policy.core.text import format_did_you_mean_hint
 from cortex_policy.core.toml import decode_toml
 from cortex_policy.core.toml_positions import Span, find_error_offset, find_key_spans
-from cortex_policy.schema.lint import limit_per_code
+from cortex_policy.schema.lint import limit_problems_per_code
 from cortex_policy.schema.problems import UnlocatedProblem
 
 TYPE_CHECKING = False
@@ -51,16 +51,16 @@ def decode_and_lint_hook_rules(
     spans = find_key_spans(text)
     problems = [
         _make_problem(one.code, one.message, one.hint, one.keys, _nearest_span(spans, one.keys), at_key=one.at_key)
-        for one in find_hooks_toml_problems(document)
+        for one in find_rules_document_problems(document)
     ]
     if problems:
-        return None, tuple(limit_per_code(problems))
-    rules = decode_rules(document)
+        return None, tuple(limit_problems_per_code(problems))
+    rules = check_and_decode_rules_document(document)
     found = chain(
         _find_unknown_tools(rules), _find_unmarked_subagents(rules), _find_covered_rules(rules),
         _find_grant_problems(rules, find_actions) if find_actions is not None else (),
     )  # fmt: skip
-    return rules, tuple(limit_per_code(_make_problem(*one, _nearest_span(spans, one[3])) for one in found))
+    return rules, tuple(limit_problems_per_code(_make_problem(*one, _nearest_span(spans, one[3])) for one in found))
 
 
 def _nearest_span(spans: "dict[Keys, Span]", keys: "Keys") -> Span:
@@ -85,7 +85,7 @@ def _find_unknown_tools(rules: HookRules) -> "Iterator[Found]":
             keys = ("rule", index, "tools", position)
             if "*" not in name and name not in tools and (near := find_closest_word(name, tools)):
                 whose = f"of {' or '.join(rule.agents)}" if rule.agents is not None else "of an agent"
-                yield "hooks-tool", f"`{name}` is not a built-in tool {whose}", did_you_mean(near), keys
+                yield "hooks-tool", f"`{name}` is not a built-in tool {whose}", format_did_you_mean_hint(near), keys
 
 
 def _find_unmarked_subagents(rules: HookRules) -> "Iterator[Found]":
@@ -150,7 +150,7 @@ class _EarlierNames:
 
 def _covers(pattern: str, name: str) -> bool:
     # a `*` of the name is a character like others here: only another `*` fits it
-    return match_wildcard(pattern, name) is not None
+    return find_wildcard_text_or_none(pattern, name) is not None
 
 
 def _are_agents_in(agents: tuple[str, ...] | None, others: tuple[str, ...] | None) -> bool:
@@ -177,6 +177,6 @@ def _find_grant_problems(rules: HookRules, find_actions: "FindActions") -> "Iter
                 yield (
                     "hooks-action",
                     message,
-                    did_you_mean(find_closest_word(rule.action, actions)),
+                    format_did_you_mean_hint(find_closest_word(rule.action, actions)),
                     ("rule", index, "action"),
                 )

@@ -3,20 +3,20 @@
 from collections import Counter
 from itertools import chain
 
-from cortex_policy.core.decode import MalformedError, decode_document, decode_json
+from cortex_policy.core.decode import MalformedError, decode_grant_document, decode_json
 from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.model import GrantError, Settings
 from cortex_policy.core.scopes import normalize_scope_cached
-from cortex_policy.schema.fixes import Fix, apply_fix_unless_wider, count_max_fixes
+from cortex_policy.schema.fixes import Fix, apply_fix_or_none_if_it_widens, compute_max_fixes_for_file_size
 from cortex_policy.schema.lint_rules.actions_and_scopes import (
     find_escalating_scopes,
-    find_missing_scopes,
     find_redundant_scopes,
+    find_risky_lack_of_scopes,
     find_suspicious_actions,
     find_unmatchable_scopes,
 )
 from cortex_policy.schema.lint_rules.arguments import find_slow_or_unmatchable_patterns, find_unenforceable_declarations
-from cortex_policy.schema.lint_rules.keys import (
+from cortex_policy.schema.lint_rules.grant_keys import (
     find_misspelled_keys,
     find_tool_id_mismatch,
     find_unknown_restriction_keys,
@@ -35,7 +35,7 @@ _LONG_POINTER = 1_000  # characters that count as one more problem: all below on
 MAX_ROUNDS = 5  # a key that is spelled right now may hold what is to be repaired
 GRANT_RULES = (
     find_tool_id_mismatch, find_suspicious_actions,
-    find_unmatchable_scopes, find_redundant_scopes, find_missing_scopes, find_escalating_scopes,
+    find_unmatchable_scopes, find_redundant_scopes, find_risky_lack_of_scopes, find_escalating_scopes,
     find_unenforceable_declarations, find_slow_or_unmatchable_patterns, find_pathlike_arguments,
 )  # fmt: skip
 
@@ -53,19 +53,19 @@ def decode_and_lint_grant(
     except MalformedError:
         from cortex_policy.schema.syntax import diagnose  # noqa: PLC0415 - most files are sound
 
-        return None, diagnose.find_syntax_errors(data)
+        return None, diagnose.find_syntax_problems(data)
     try:
-        grant = decode_document(document, grant_id)
+        grant = decode_grant_document(document, grant_id)
     except GrantError:
-        from cortex_policy.schema.document import find_invalid_document_problems  # noqa: PLC0415 - pydantic costs 136 ms
+        from cortex_policy.schema.grant_document import find_problems_of_refused_document  # noqa: PLC0415 - pydantic costs 136 ms
 
-        errors = find_invalid_document_problems(document)
+        errors = find_problems_of_refused_document(document)
         return None, errors if errors[0].code in NON_GRANT_CODES else tuple(
-            limit_per_code(chain(errors, _key_problems(document, called)))
+            limit_problems_per_code(chain(errors, _key_problems(document, called)))
         )
     subject = LintSubject(document, grant, called, tuple(map(normalize_scope_cached, grant.fs_scope)), root)
     more = chain.from_iterable(rule(subject) for rule in GRANT_RULES)
-    return subject, tuple(limit_per_code(chain(_key_problems(document, called), more)))
+    return subject, tuple(limit_problems_per_code(chain(_key_problems(document, called), more)))
 
 
 def _key_problems(document: "dict[str, Any]", called: str) -> "Iterator[UnlocatedProblem]":
@@ -73,7 +73,7 @@ def _key_problems(document: "dict[str, Any]", called: str) -> "Iterator[Unlocate
     return chain(find_misspelled_keys(document), find_unknown_restriction_keys(document, called))
 
 
-def limit_per_code(problems: "Iterable[UnlocatedProblem]") -> "Iterator[UnlocatedProblem]":
+def limit_problems_per_code(problems: "Iterable[UnlocatedProblem]") -> "Iterator[UnlocatedProblem]":
     """Yield problems, at most MAX_PROBLEMS of each code: those of one code must not hide those of another."""
     seen: Counter[str] = Counter()
     for problem in problems:
@@ -82,14 +82,14 @@ def limit_per_code(problems: "Iterable[UnlocatedProblem]") -> "Iterator[Unlocate
         seen[problem.code] += 1 + len(problem.pointer) // _LONG_POINTER
 
 
-def apply_safe_fixes(data: bytes, codes: frozenset[str], settings: Settings = DEFAULTS) -> bytes:
+def lint_and_apply_safe_fixes(data: bytes, codes: frozenset[str], settings: Settings = DEFAULTS) -> bytes:
     """Return the bytes of a grant with the certain fixes of these codes; text that does not decode stays as it is."""
-    fixes_left = count_max_fixes(data)
+    fixes_left = compute_max_fixes_for_file_size(data)
     for _ in range(MAX_ROUNDS):
         text = data.decode("utf-8", "surrogateescape")
         fixes = [one.fix for one in decode_and_lint_grant(data)[1] if one.fix is not None and one.code in codes]
         for fix in sorted(fixes, key=_last_first)[:fixes_left]:
-            text = apply_fix_unless_wider(text, fix, settings) or text
+            text = apply_fix_or_none_if_it_widens(text, fix, settings) or text
         fixes_left = max(0, fixes_left - len(fixes))
         before, data = data, text.encode("utf-8", "surrogateescape")
         if data == before or not fixes_left:

@@ -2,10 +2,10 @@
 
 from cortex_policy.core import Value, shorten_message
 from cortex_policy.core.engine import DEFAULTS
-from cortex_policy.core.json_tree import JsonNode, JsonSyntaxError, find_line_and_column, find_node, parse_tree
+from cortex_policy.core.json_tree import JsonNode, JsonSyntaxError, find_line_and_column, parse_tree, require_node
 from cortex_policy.core.model import Settings
-from cortex_policy.schema.catalog import ERROR, find_severity
-from cortex_policy.schema.fixes import apply_fix_unless_wider, count_max_fixes
+from cortex_policy.schema.fixes import apply_fix_or_none_if_it_widens, compute_max_fixes_for_file_size
+from cortex_policy.schema.rule_catalog import ERROR, find_severity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,12 +92,12 @@ def locate_problems(
         root = parse_tree(text)
     except JsonSyntaxError:
         root = None  # what was found there has a span
-    fixes_left = count_max_fixes(data)
+    fixes_left = compute_max_fixes_for_file_size(data)
     problems = []
     for problem in unlocated:
         fix = problem.fix if fixes_left else None
         fixes_left -= fix is not None
-        new = apply_fix_unless_wider(text, fix, settings) if fix is not None else None
+        new = apply_fix_or_none_if_it_widens(text, fix, settings) if fix is not None else None
         problems.append(_locate_problem(file, text, root, problem, new))
     return tuple(sorted(problems, key=lambda one: (one.line, one.column, one.code)))
 
@@ -119,7 +119,7 @@ def _locate_problem(file: str, text: str, root: JsonNode | None, problem: Unloca
 def _text_span(root: JsonNode | None, problem: UnlocatedProblem) -> tuple[int, int]:
     if root is None:
         return 0, 0
-    node = find_node(root, problem.pointer)
+    node = require_node(root, problem.pointer)
     if problem.at_key:
         return node.key_start, node.key_end
     return (node.start, node.end) if problem.pointer else (node.start, node.start + 1)

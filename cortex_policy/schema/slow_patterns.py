@@ -4,10 +4,10 @@ A search by example: what is found is a value, so there is no false alarm. If no
 may still be one. The texts that are tried are those after which most ways are open.
 """
 
-from cortex_policy.core.ecma_automaton import DEAD, Automaton
-from cortex_policy.core.ecma_regex import PatternLimitError, StepLimit, matches_part
+from cortex_policy.core.ecma_regex_automaton import DEAD, Automaton
+from cortex_policy.core.ecma_regex import PatternLimitError, StepLimit, matches_automaton
 from cortex_policy.core.ecma_regex_parser import Pattern
-from cortex_policy.schema.backtracking import BacktrackCounter, TriedText, WorkLimit, sample_letters
+from cortex_policy.schema.backtracking import BacktrackCounter, TriedText, WorkLimit, find_one_character_of_each_class
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _MAX_STATES = 300  # of an automaton, that are looked at
 _PATIENCE = 16  # characters in which the ways may not grow
 
 
-def never_matches(parsed: Pattern, work: WorkLimit) -> bool:
+def is_certainly_unmatchable(parsed: Pattern, work: WorkLimit) -> bool:
     """Whether it is certain that no value matches."""
     automaton = Automaton(parsed.body)
     known, pending = {id(automaton.start): automaton.start}, [automaton.start]
@@ -37,15 +37,17 @@ def never_matches(parsed: Pattern, work: WorkLimit) -> bool:
     return True
 
 
-def can_exceed_step_limit(parsed: Pattern, length: int, work: WorkLimit) -> bool:
+def exceeds_step_limit_on_repeated_letter(parsed: Pattern, length: int, work: WorkLimit) -> bool:
     """Whether some value of this length, one letter again and again, needs more steps than a check takes."""
     parts = [Automaton(node) for node, _ in (*parsed.lookaheads, (parsed.body, True))]
     return any(
-        _has_match_or_unknown(part, letter * length, work) is None for part in parts for letter in sample_letters(part)
+        _has_match_or_unknown(part, letter * length, work) is None
+        for part in parts
+        for letter in find_one_character_of_each_class(part)
     )
 
 
-def find_slow_value(parsed: Pattern, work: WorkLimit) -> str:
+def find_value_slow_to_backtrack(parsed: Pattern, work: WorkLimit) -> str:
     """Return a value for which an engine that backtracks tries over a million ways; '' if none is found."""
     parts = [*parsed.lookaheads, (parsed.body, True)] if parsed.is_anchored else [(parsed.body, True)]
     earlier: list[tuple[Automaton, bool]] = []
@@ -72,7 +74,7 @@ def _has_match_or_unknown(automaton: Automaton, text: str, work: WorkLimit) -> b
     """Whether a text holds a match, None if a check would not say."""
     steps = StepLimit()
     try:
-        return matches_part(automaton, text, steps)
+        return matches_automaton(automaton, text, steps)
     except PatternLimitError:
         return None
     finally:
@@ -82,13 +84,13 @@ def _has_match_or_unknown(automaton: Automaton, text: str, work: WorkLimit) -> b
 def _candidate_values(counter: BacktrackCounter) -> "Iterator[str]":
     """Yield texts after which too many ways were tried, and each with one character more, that they may not match."""
     for text in _candidate_texts(counter):
-        for last in ("", "!", *sample_letters(counter.automaton)):
+        for last in ("", "!", *find_one_character_of_each_class(counter.automaton)):
             yield text + last
 
 
 def _candidate_texts(counter: BacktrackCounter) -> "Iterator[str]":
     """Yield texts after which too many ways were tried: short ones first, then ones that repeat something."""
-    letters, texts = sample_letters(counter.automaton), [counter.empty_text()]
+    letters, texts = find_one_character_of_each_class(counter.automaton), [counter.empty_text()]
     seeds = list(letters)
     max_open, letters_left = 1, _PATIENCE
     seen: set[frozenset[int]] = set()

@@ -64,7 +64,7 @@ def listen_on_unix_socket(path: str) -> Address:
 
 def listen_on_tcp_address(text: str, tls: ssl.SSLContext | None) -> Address:
     """Listen on `HOST:PORT`; raise UsageError if it needs TLS and has none, NotDoneError if it cannot be had."""
-    host, port = parse_address(text)
+    host, port = parse_host_and_port(text)
     family, kind, protocol, place = _resolve(host, port)
     _check_place(str(place[0]), tls)
     made = socket.socket(family, kind, protocol)  # asyncio sends without delay only if the protocol is named
@@ -103,12 +103,12 @@ def inherit_socket(environment: "MutableMapping[str, str]", tls: ssl.SSLContext 
     return _network_address(given, host, tls)
 
 
-def is_inherited(environment: "Mapping[str, str]") -> bool:
+def has_inherited_socket(environment: "Mapping[str, str]") -> bool:
     """Whether systemd made the socket of this process."""
     return environment.get("LISTEN_PID") == str(os.getpid()) and "LISTEN_FDS" in environment
 
 
-def load_tls(certificate: str, key: str) -> ssl.SSLContext:
+def load_tls_context_of_server(certificate: str, key: str) -> ssl.SSLContext:
     """Return a context with a certificate and its key; raise NotDoneError if they cannot be used."""
     try:
         mode = os.stat(key).st_mode
@@ -123,7 +123,7 @@ def load_tls(certificate: str, key: str) -> ssl.SSLContext:
     return context
 
 
-def parse_address(text: str) -> tuple[str, int]:
+def parse_host_and_port(text: str) -> tuple[str, int]:
     """Return the host and the port of `HOST:PORT`; raise UsageError for anything else."""
     host, colon, port = text.rpartition(":")
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host

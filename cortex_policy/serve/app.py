@@ -3,11 +3,11 @@
 from starlette.responses import Response
 from starlette.routing import Route, Router
 
-from cortex_policy.core.json_text import format_json
+from cortex_policy.core.json_text import format_ascii_json
 from cortex_policy.core.model import UsageError
+from cortex_policy.serve.access_guard import FIELDS, Access, Guard
 from cortex_policy.serve.body import BodyReader
 from cortex_policy.serve.errors import BAD_REQUEST, RefusedError
-from cortex_policy.serve.guard import FIELDS, Access, Guard
 from cortex_policy.serve.metrics import CONTENT_TYPE
 from cortex_policy.serve.openapi import (
     ACTION_SEARCH,
@@ -135,4 +135,4 @@ class Endpoints:
 
 
 def _json(value: object, status: int = 200) -> Response:
-    return Response(format_json(value), status, media_type=_JSON)
+    return Response(format_ascii_json(value), status, media_type=_JSON)

@@ -10,14 +10,14 @@ from functools import partial
 from time import monotonic_ns
 
 from cortex_policy.batch.answerer import Answerer
-from cortex_policy.batch.authzen import answer_action_search, answer_evaluation, answer_request_document
+from cortex_policy.batch.authzen import answer_action_search, answer_evaluation_as_json, answer_one_or_more_evaluations
 from cortex_policy.core.decode import MalformedError, decode_json
-from cortex_policy.core.json_text import format_json
+from cortex_policy.core.json_text import format_ascii_json
 from cortex_policy.core.model import REASONS, CortexPolicyError, UsageError
 from cortex_policy.core.text import escape_json_output
 from cortex_policy.manage.global_denials import find_global_denials
 from cortex_policy.serve.errors import RefusedError
-from cortex_policy.serve.protocol import REQUEST_SECONDS
+from cortex_policy.serve.limited_http_protocol import REQUEST_SECONDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Decisions:
             raise RefusedError(503, "the server is shutting down") from None
 
     def _evaluate(self, body: bytes) -> bytes:
-        text, code = answer_evaluation(_decode(body), self._answerer.answer_call)
+        text, code = answer_evaluation_as_json(_decode(body), self._answerer.answer_call)
         self._metrics.count_decision(not code, _REASONS.get(code, _NO_REASON))
         return text.encode("ascii")
 
@@ -110,7 +110,7 @@ class Decisions:
             self._metrics.count_decision(members["decision"], members["reason"] or _NO_REASON)
             return members
 
-        answer, _ = answer_request_document(document, ask)
+        answer, _ = answer_one_or_more_evaluations(document, ask)
         return _render(answer)
 
     def _search_actions(self, document: object, end: int) -> bytes:
@@ -142,4 +142,4 @@ def _decode(body: bytes) -> object:
 
 
 def _render(answer: object) -> bytes:
-    return escape_json_output(format_json(answer)).encode("ascii")
+    return escape_json_output(format_ascii_json(answer)).encode("ascii")

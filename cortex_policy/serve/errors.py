@@ -19,7 +19,7 @@ class RefusedError(Exception):
         self.status = status
 
 
-async def send_error(error: RefusedError, send: "Send") -> None:
+async def send_error_as_plain_text(error: RefusedError, send: "Send") -> None:
     """Send the sentence."""
     body = f"{format_message_line(str(error))}\n".encode("utf-8", "backslashreplace")
     fields = [

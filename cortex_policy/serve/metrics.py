@@ -7,7 +7,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.library.cache import StoreStats
+    from cortex_policy.library.grant_cache import StoreStats
 
 SHARED_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus_client when it is imported
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

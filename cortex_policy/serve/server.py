@@ -9,15 +9,15 @@ import sys
 
 import uvicorn
 
+from cortex_policy.serve.access_guard import Access, format_server_bug_with_place
 from cortex_policy.serve.addresses import BACKLOG
 from cortex_policy.serve.app import build_app
+from cortex_policy.serve.counted_tls import CountedTls
 from cortex_policy.serve.decisions import Decisions
-from cortex_policy.serve.guard import Access, format_server_bug
+from cortex_policy.serve.limited_http_protocol import IDLE_SECONDS, Connections, LimitedHttpProtocol
 from cortex_policy.serve.metrics import Metrics
+from cortex_policy.serve.page.cached_overview import PageState
 from cortex_policy.serve.page.endpoints import PageEndpoints
-from cortex_policy.serve.page.state import PageState
-from cortex_policy.serve.protocol import IDLE_SECONDS, Connections, LimitedHttpProtocol
-from cortex_policy.serve.tls import CountedTls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -154,5 +154,9 @@ def _log_loop_error(_: asyncio.AbstractEventLoop, context: "dict[str, object]") 
     error = context.get("exception")
     if isinstance(error, ConnectionError):  # a client has gone
         return
-    why = format_server_bug(error) if isinstance(error, Exception) and not isinstance(error, OSError) else str(error)
+    why = (
+        format_server_bug_with_place(error)
+        if isinstance(error, Exception) and not isinstance(error, OSError)
+        else str(error)
+    )
     logging.getLogger("cortex_policy.serve").error("%s: %s", context.get("message"), why)

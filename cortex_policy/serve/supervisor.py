@@ -136,8 +136,8 @@ def _work(options: "ServeOptions", alive: int, other_end: int, mask: "set[int | 
 
         code = serve_requests(options, lambda: None, alive)
     except Exception as error:  # noqa: BLE001 - nobody is above it that could say so
-        from cortex_policy.serve.guard import format_server_bug  # noqa: PLC0415 - as above
+        from cortex_policy.serve.access_guard import format_server_bug_with_place  # noqa: PLC0415 - as above
 
-        _warn(format_server_bug(error))
+        _warn(format_server_bug_with_place(error))
     finally:
         os._exit(code)

@@ -2,7 +2,7 @@
 
 import os
 
-from cortex_policy.state import default_state_directory, read_all
+from cortex_policy.state import find_default_rate_state_directory, read_all
 
 SHELLS = ("bash", "zsh", "fish", "sh")
 _DIRECTORY = "@DIRECTORY@"  # in single quotes in the scripts
@@ -16,7 +16,7 @@ def make_init_script(shell: str) -> str:
         text = read_all(descriptor, _MAX_BYTES).decode()
     finally:
         os.close(descriptor)
-    return text.replace(_DIRECTORY, default_state_directory().replace("'", "'\\''"))
+    return text.replace(_DIRECTORY, find_default_rate_state_directory().replace("'", "'\\''"))
 
 
 def print_init_script(shell: str) -> int:

@@ -12,11 +12,11 @@ import signal
 import termios
 import time
 
-from cortex_policy.shell.check_request import CheckRequest, parse_check_request
-from cortex_policy.shell.shell_context import ShellContext
+from cortex_policy.shell.check_request import CheckRequest, decode_check_request_or_none
+from cortex_policy.shell.watched_shell_directory import ShellContext
 from cortex_policy.shell.words_answerer import WordsAnswerer
-from cortex_policy.state import default_state_directory
-from cortex_policy.state.ledger import open_or_make_state_directory
+from cortex_policy.state import find_default_rate_state_directory
+from cortex_policy.state.ledger import open_or_make_private_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ def serve_shell(argv: list[str], parse_words: "ParseWords") -> int:
     shell, name = int(argv[0]), argv[1]
     _detach_from_shell()
     process = os.pidfd_open(shell)
-    parent = open_or_make_state_directory(default_state_directory(), None, default_state_directory())
+    parent = open_or_make_private_directory(
+        find_default_rate_state_directory(), None, find_default_rate_state_directory()
+    )
     _remove_leftovers(parent)
     os.mkdir(name, 0o700, dir_fd=parent)
     try:
@@ -151,7 +153,7 @@ class _Server:
 
     def _take_request(self, text: bytes) -> bool:
         """Take another request than the last one; return False if more of it is to come."""
-        request = parse_check_request(text)
+        request = decode_check_request_or_none(text)
         if request is None:
             return False
         self._last_text, self._request = text, request

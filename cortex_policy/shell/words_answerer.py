@@ -1,12 +1,12 @@
 """Answer the words of a `check` as the program would: the exit code, and what it prints."""
 
 from cortex_policy.batch.decider import BatchDecider
-from cortex_policy.check import Call, CallOutcome, decide_with_wait
+from cortex_policy.check import Call, CallOutcome, decide_outcome_with_wait
 from cortex_policy.core.model import CortexPolicyError, Settings
 from cortex_policy.library.path_lookup import UnresolvedRoot
-from cortex_policy.render import RenderedCall, render_outcome, render_outcome_in_full
+from cortex_policy.render import RenderedCall, render_outcome_even_if_silent, render_outcome_unless_silent
 from cortex_policy.state.enforcement import check_host_stop
-from cortex_policy.state.grants import check_grant_id, find_root
+from cortex_policy.state.grants import check_grant_id, find_named_or_only_root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cortex_policy.core.model import Decision, Grant
-    from cortex_policy.library.cache import CachedGrant
+    from cortex_policy.library.grant_cache import CachedGrant
 
     ParseWords = Callable[[list[str], str], Call | None]
 
@@ -58,8 +58,8 @@ class WordsAnswerer:
         is_read = is_terminal and not call.quiet
         outcome = None if is_read else self._decide_ordinary(call)
         if outcome is None:
-            outcome = decide_with_wait(call, load=self._load_for_call)
-        return render_outcome_in_full(outcome) if is_read else render_outcome(outcome)
+            outcome = decide_outcome_with_wait(call, load=self._load_for_call)
+        return render_outcome_even_if_silent(outcome) if is_read else render_outcome_unless_silent(outcome)
 
     def _answer_plain(self, words: list[str]) -> RenderedCall | None:
         """Answer the most usual words, `check GRANT ACTION --path PATH`; None for others, and as `_decide_ordinary`."""
@@ -74,7 +74,7 @@ class WordsAnswerer:
         if taken[1]:
             return _ALLOWED
         call = Call(grant, action, (path,), command=command)
-        return render_outcome(CallOutcome(call, taken[0].grant, taken[1], None, 0))
+        return render_outcome_unless_silent(CallOutcome(call, taken[0].grant, taken[1], None, 0))
 
     def _decide_ordinary(self, call: "Call") -> CallOutcome | None:
         """Decide and count a call that needs nothing but its rate; None if it must be decided in full, uncounted."""
@@ -104,7 +104,7 @@ class WordsAnswerer:
         """Find the root of a call as it is at this moment, and return what decides there."""
         if named is None and self._here is not None:
             return self._here
-        found = find_root(named)
+        found = find_named_or_only_root(named)
         decider = self._deciders.get((found.path, found.is_explicit))
         if decider is None:
             if len(self._deciders) >= _MAX_ROOTS:

@@ -57,7 +57,7 @@ class Root(Value):
     @property
     def policy_path(self) -> str:
         """The directory of the grants, the stamp, the settings of the root and the rest of its policy."""
-        return policy_path(self.path)
+        return make_policy_directory_path(self.path)
 
     @property
     def tools_path(self) -> str:
@@ -70,22 +70,22 @@ class Root(Value):
         return f"{self.policy_path}/tests"
 
 
-def dot_cortex_path(root: str) -> str:
+def make_dot_cortex_path(root: str) -> str:
     """Return the path of `.cortex` in a root."""
     return root.rstrip("/") + "/.cortex"
 
 
-def policy_path(root: str) -> str:
+def make_policy_directory_path(root: str) -> str:
     """Return the path of `.cortex/policy` in a root."""
-    return dot_cortex_path(root) + "/policy"
+    return make_dot_cortex_path(root) + "/policy"
 
 
-def make_state_error(detail: str, hint: str = "") -> StateError:
+def make_state_unavailable_error(detail: str, hint: str = "") -> StateError:
     """Return the error for state that cannot be used."""
     return StateError(STATE_UNAVAILABLE, detail, hint)
 
 
-def find_resource_shortage_error(error: BaseException | None) -> StateError | None:
+def find_resource_shortage_error_or_none(error: BaseException | None) -> StateError | None:
     """Return the error for a lack of descriptors or memory, else None; loading a module takes one, too."""
     if not isinstance(error, OSError):
         return None
@@ -93,10 +93,12 @@ def find_resource_shortage_error(error: BaseException | None) -> StateError | No
 
     if error.errno not in (EMFILE, ENFILE, ENOMEM):
         return None
-    return make_state_error(os.strerror(error.errno).lower(), OPEN_FILES_HINT if error.errno != ENOMEM else "")
+    return make_state_unavailable_error(
+        os.strerror(error.errno).lower(), OPEN_FILES_HINT if error.errno != ENOMEM else ""
+    )
 
 
-def sha256_hex(data: bytes) -> str:
+def compute_sha256_hex(data: bytes) -> str:
     """Return SHA-256 in hexadecimal."""
     return str(sha256(data).hexdigest())
 
@@ -119,13 +121,13 @@ def exists_or_unknown(name: str, directory: int | None = None) -> bool:
     return True
 
 
-def system_and_user_settings_directories() -> tuple[str, str]:
+def find_system_and_user_settings_directories() -> tuple[str, str]:
     """Return the directories of the system's and the user's settings, as platformdirs has them, without its 20 ms."""
     named = os.environ.get("XDG_CONFIG_HOME", "")
     if named.startswith("/"):
         return SYSTEM_SETTINGS, f"{named}/cortex-policy"
     below = "Library/Application Support" if sys.platform == "darwin" else ".config"
-    return SYSTEM_SETTINGS, f"{home_directory()}/{below}/cortex-policy"
+    return SYSTEM_SETTINGS, f"{find_home_directory_or_empty()}/{below}/cortex-policy"
 
 
 def may_hold_settings(directory: str) -> bool:
@@ -144,31 +146,31 @@ def may_exist(path: str) -> bool:
     return True
 
 
-def home_directory() -> str:
+def find_home_directory_or_empty() -> str:
     """Return the home directory of the caller, '' unless it is absolute."""
     path = os.path.expanduser("~")  # INVARIANT: never relative: files in the working directory would become settings
     return path.rstrip("/") if path.startswith("/") else ""
 
 
-def default_state_directory() -> str:
+def find_default_rate_state_directory() -> str:
     """Return the default directory of rate state: the same with or without a login session."""
     if sys.platform == "darwin":
-        return f"{home_directory()}/Library/Caches/cortex-policy"
+        return f"{find_home_directory_or_empty()}/Library/Caches/cortex-policy"
     return f"/dev/shm/cortex-policy-{os.geteuid()}"  # noqa: S108 - checked when it is opened
 
 
-def state_directory(path: str | None) -> str:
+def find_named_or_default_state_directory(path: str | None) -> str:
     """Return the state directory that settings name, the usual one for None; raise StateError unless it is absolute."""
     if path is None:
-        return default_state_directory()
+        return find_default_rate_state_directory()
     if not path.startswith("/") or "\0" in path:
-        raise make_state_error(f"{STATE_DIR} is not absolute", "set it to an absolute path, or unset it")
+        raise make_state_unavailable_error(f"{STATE_DIR} is not absolute", "set it to an absolute path, or unset it")
     return path
 
 
-def try_open_state_directory(named: str | None) -> int:
+def open_state_directory_or_minus_one(named: str | None) -> int:
     """Open the directory of rate state; -1 if it is missing, or not ours alone; the ledger reports that."""
-    where = default_state_directory() if named is None else named
+    where = find_default_rate_state_directory() if named is None else named
     try:
         directory = os.open(where, OPEN_DIRECTORY) if where.startswith("/") else -1
     except (OSError, ValueError):
@@ -182,7 +184,7 @@ def try_open_state_directory(named: str | None) -> int:
     return -1
 
 
-def load_from_disk_cache(directory: int, name: str) -> "dict[str, object] | None":
+def read_copy_in_directory_or_none(directory: int, name: str) -> "dict[str, object] | None":
     """Return the members of a copy, None if there is none, or it is invalid."""
     try:
         descriptor = os.open(name, OPEN_FILE, dir_fd=directory) if directory >= 0 else -1
@@ -216,7 +218,7 @@ def read_overflow_uid() -> int:
     return _overflow_uids[0]
 
 
-def boot_id() -> bytes:
+def read_boot_id() -> bytes:
     """Return the id of this boot, as the system spells it: another one after each start of the host."""
     if sys.platform == "darwin":
         from subprocess import run  # noqa: PLC0415 - macOS has no file for it
@@ -229,7 +231,7 @@ def boot_id() -> bytes:
         os.close(descriptor)
 
 
-def time_namespace() -> int:
+def read_time_namespace_id() -> int:
     """Return the id of the time namespace, which has its own clock since boot; 0 if the kernel has none."""
     try:
         return os.stat("/proc/self/ns/time").st_ino
@@ -237,7 +239,7 @@ def time_namespace() -> int:
         return 0
 
 
-def wait_for_lock(descriptor: int) -> None:
+def lock_within_one_second(descriptor: int) -> None:
     """Lock a file within a second; raise StateError if another process holds it longer."""
     nap, waited = 20e-6, 0.0
     for attempt in range(1 << 20):
@@ -245,7 +247,7 @@ def wait_for_lock(descriptor: int) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if waited >= MAX_LOCK_WAIT:
-                raise make_state_error("another process holds it", "look for a stopped process") from None
+                raise make_state_unavailable_error("another process holds it", "look for a stopped process") from None
             if attempt < SPINS:
                 continue
             if attempt < SPINS + YIELDS:
@@ -266,7 +268,7 @@ def lock_file(descriptor: int, *, waits: bool = True) -> None:
     _locks_held[descriptor] = get_ident()
     try:
         if waits:
-            wait_for_lock(descriptor)
+            lock_within_one_second(descriptor)
         else:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BaseException:
@@ -297,11 +299,11 @@ def _close_locks_of_other_threads() -> None:
 os.register_at_fork(after_in_child=_close_locks_of_other_threads)
 
 
-def is_still_same_file(descriptor: int) -> bool:
+def is_open_state_file_still_linked(descriptor: int) -> bool:
     """Whether a locked file of state is still the one at its name; raise StateError for a wrong kind of object."""
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_nlink > 1:
-        raise make_state_error(
+        raise make_state_unavailable_error(
             "a state file has another owner, more than one link or the wrong type",
             "drop it with `cortex-policy rate purge`",
         )

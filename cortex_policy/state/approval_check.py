@@ -6,23 +6,23 @@ from time import time_ns
 from cortex_policy.core.approvals import (
     MAX_LINE_BYTES,
     call_to_dict,
-    encode_request_line,
     escape_surrogates,
     find_human_denial_reason,
     find_request_status,
-    make_fingerprint_text,
+    make_fingerprint_input,
 )
 from cortex_policy.core.audit_event import format_timestamp
 from cortex_policy.core.engine import decide_rate
+from cortex_policy.core.json_text import encode_json_line
 from cortex_policy.core.model import APPROVED, DENIED, USED, WAITING, Approval, CortexPolicyError, Decision
 from cortex_policy.state import sha256
 from cortex_policy.state.approval_store import MAX_BYTES, ApprovalStore
-from cortex_policy.state.paths import working_directory
+from cortex_policy.state.paths import read_working_directory_or_none
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.core.approvals import ApprovalRequest, RequestStatus
-    from cortex_policy.core.budgets import Budgets
+    from cortex_policy.core.budgets_interface import Budgets
     from cortex_policy.core.model import Grant, Origin, Request, Settings
 
 MAX_WAITING = 16  # calls of a grant
@@ -44,7 +44,7 @@ def decide_with_approval(
     A new call becomes a request; an approved call uses up its approval, unless `peek`. Raises StateError if the
     approvals file or the ledger cannot be used.
     """
-    text = make_fingerprint_text(grant, origin, request, working_directory(), os.geteuid())
+    text = make_fingerprint_input(grant, origin, request, read_working_directory_or_none(), os.geteuid())
     call = str(sha256(text.encode("ascii")).hexdigest())
     with ApprovalStore(settings, makes=not peek) as store:
         if _is_repeat(grant, request, budgets):  # asked with the store locked: the first delivery may be spending
@@ -72,9 +72,9 @@ def _is_repeat(grant: "Grant", request: "Request", budgets: "Budgets") -> bool:
 
 def _notify_and_note_failure(decision: Decision, line: bytes) -> Decision:
     """Tell a human of a new request; the store is no longer locked."""
-    from cortex_policy.state.approval_notify import notify_human  # noqa: PLC0415 - only a new request needs it
+    from cortex_policy.state.approval_notify import run_notify_program_and_find_failure  # noqa: PLC0415 - only a new request needs it
 
-    problem = notify_human(line)
+    problem = run_notify_program_and_find_failure(line)
     if not problem:
         return decision
     return _with_approval(decision, decision.approval, f"{decision.detail}, and `approvals.notify` failed: {problem}")
@@ -109,7 +109,7 @@ def _spend_approval(
         return _with_approval(decision, approval)
     # INVARIANT: the line is written before the hit is taken: a process that is killed in between was never allowed,
     # and the approval is gone. The line is removed only if the answer is certain to be a denial
-    store.append(encode_request_line({"type": "spend", "requestId": approval_request.id, **_members_of_time(store)}))
+    store.append(encode_json_line({"type": "spend", "requestId": approval_request.id, **_members_of_time(store)}))
     try:
         decision = decide_rate(grant, request, budgets.take(*budget_call))
     except CortexPolicyError:
@@ -136,12 +136,12 @@ def _request_approval(
     if waiting >= MAX_WAITING:
         return _with_approval(refused, None, f"{waiting} calls of this grant already wait for a human"), b""
     request_id = _new_request_id(store)
-    line = encode_request_line({
+    line = encode_json_line({
         "id": request_id,
         "type": "request",
         "runId": escape_surrogates(os.environ.get("CORTEX_RUN_ID", "")),
         "node": escape_surrogates(f"{grant.tool}:{request.action}"),
-        "proposal": call_to_dict(grant, origin, request, working_directory()),
+        "proposal": call_to_dict(grant, origin, request, read_working_directory_or_none()),
         "call": call,
         "timeout_seconds": store.timeout_seconds,
         "uid": os.geteuid(),

@@ -8,7 +8,7 @@ from cortex_policy.core.model import CortexPolicyError
 MAX_SECONDS = 5.0
 
 
-def notify_human(line: bytes) -> str:
+def run_notify_program_and_find_failure(line: bytes) -> str:
     """Run the program that `approvals.notify` names, with a request's line as its input; return why that failed, or ''.
 
     Only the system and the user can set it: a project or an environment must not choose what an operator's check runs.

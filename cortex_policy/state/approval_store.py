@@ -12,18 +12,18 @@ from cortex_policy.core.approvals import TimeSinceBoot, parse_approval_requests,
 from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
 from cortex_policy.state import (
     CLOCK,
-    boot_id,
     fcntl,
+    find_named_or_default_state_directory,
     lock_file,
     read_all,
+    read_boot_id,
+    read_time_namespace_id,
     sha256,
-    state_directory,
-    time_namespace,
     unlock_and_close,
 )
-from cortex_policy.state.atomic_write import atomic_replace
+from cortex_policy.state.atomic_write import replace_file_atomically
 from cortex_policy.state.grants import find_trust_problems
-from cortex_policy.state.ledger import open_or_make_state_directory
+from cortex_policy.state.ledger import open_or_make_private_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,17 +56,17 @@ class ApprovalStoreError(StateError):
         return self.detail
 
 
-def read_time_since_boot() -> TimeSinceBoot:
+def read_boot_id_and_time_since_boot() -> TimeSinceBoot:
     """Return the time since boot, and an id of this boot and its clock."""
     import time  # noqa: PLC0415 - loaded by the interpreter anyway
 
-    boot = sha256(b"approvals %d " % time_namespace() + boot_id()).hexdigest()[:16]
+    boot = sha256(b"approvals %d " % read_time_namespace_id() + read_boot_id()).hexdigest()[:16]
     return TimeSinceBoot(boot, time.clock_gettime_ns(CLOCK))
 
 
-def approvals_file(settings: "Settings") -> str:
+def find_approvals_file_path(settings: "Settings") -> str:
     """Return the file that is set, or the one beside the rate state; raise StateError if that has a bad name."""
-    return settings.approvals_file or f"{state_directory(settings.state_dir)}/{NAME}"
+    return settings.approvals_file or f"{find_named_or_default_state_directory(settings.state_dir)}/{NAME}"
 
 
 class ApprovalStore:
@@ -82,9 +82,11 @@ class ApprovalStore:
 
     def __init__(self, settings: "Settings", *, makes: bool = True, is_operator: bool = False) -> None:
         """Store the file and limits from the settings."""
-        self.file = approvals_file(settings)
+        self.file = find_approvals_file_path(settings)
         self.timeout_seconds = min(settings.approvals_timeout_seconds, MAX_TIMEOUT)
-        self._base = None if settings.approvals_file is not None else state_directory(settings.state_dir)
+        self._base = (
+            None if settings.approvals_file is not None else find_named_or_default_state_directory(settings.state_dir)
+        )
         self._makes, self._is_operator = makes, is_operator
         self._directory = self._descriptor = -1
         self._data = b""
@@ -124,7 +126,7 @@ class ApprovalStore:
             self.append(line)
             return
         try:
-            atomic_replace(self._directory, os.path.basename(self.file), lines + line, _MODE)
+            replace_file_atomically(self._directory, os.path.basename(self.file), lines + line, _MODE)
         except OSError as error:
             raise self._store_error(error) from None
 
@@ -156,13 +158,13 @@ class ApprovalStore:
     def _open_locked(self) -> None:
         directory = os.path.dirname(self.file)
         if self._base is not None:
-            self._directory = open_or_make_state_directory(self._base, None, self._base)
+            self._directory = open_or_make_private_directory(self._base, None, self._base)
         else:
             self._directory = os.open(directory, _DIRECTORY)
         for _ in range(MAX_TRIES):
             descriptor = self._open_or_create()
             if descriptor < 0:
-                self.clock = read_time_since_boot()
+                self.clock = read_boot_id_and_time_since_boot()
                 return
             self._descriptor = descriptor
             if self._lock_if_current():
@@ -188,9 +190,9 @@ class ApprovalStore:
         raise ApprovalStoreError(self.file, "it is replaced again and again")
 
     def _create(self, name: str) -> int:
-        from cortex_policy.state.ledger_directory import require_local_file_system  # noqa: PLC0415 - once in the life of a file
+        from cortex_policy.state.ledger_directory import require_known_local_file_system  # noqa: PLC0415 - once in the life of a file
 
-        require_local_file_system(self._directory, os.path.dirname(self.file))
+        require_known_local_file_system(self._directory, os.path.dirname(self.file))
         descriptor = os.open(name, _OPEN | os.O_CREAT | os.O_EXCL, _MODE, dir_fd=self._directory)
         try:
             os.fchmod(descriptor, _MODE)  # whatever the umask
@@ -232,7 +234,7 @@ class ApprovalStore:
             raise ApprovalStoreError(self.file, f"others can replace it: {directory} {sentence}", hint)
 
     def _read_requests(self) -> None:
-        self.clock = read_time_since_boot()  # inside the lock, so that no line is later
+        self.clock = read_boot_id_and_time_since_boot()  # inside the lock, so that no line is later
         self._data = read_all(self._descriptor, MAX_BYTES + 1)
         if len(self._data) > MAX_BYTES:
             hint = f"move it away with `mv {quote(self.file)} {quote(self.file + '.old')}`"

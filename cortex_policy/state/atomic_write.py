@@ -15,7 +15,7 @@ _OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _WRONG_KINDS = (errno.ELOOP, errno.EMLINK, errno.ENXIO)
 
 
-def atomic_replace(
+def replace_file_atomically(
     directory: int, name: str, data: bytes, mode: int = 0o644, verify: "Callable[[], None]" = lambda: None
 ) -> None:
     """Replace a file of an open directory atomically; keep its owner, mode, access control list and attributes.
@@ -35,7 +35,7 @@ def atomic_replace(
     sync_directory(directory)
 
 
-def atomic_create(directory: int, name: str, data: bytes, mode: int = 0o644) -> None:
+def create_file_atomically(directory: int, name: str, data: bytes, mode: int = 0o644) -> None:
     """Create a file in an open directory, complete or not at all; never replace one.
 
     Raises OSError, which names the file; FileExistsError where the name is taken.
@@ -59,7 +59,7 @@ def sync_directory(directory: int) -> None:
         os.fsync(directory)
 
 
-def remove_temporaries(directory: int) -> None:
+def remove_leftover_temporary_files(directory: int) -> None:
     """Remove the files that killed writers left. Call it with the writers' lock held."""
     with suppress(OSError):
         for name in os.listdir(directory):
@@ -125,15 +125,15 @@ def _set_attributes(descriptor: int, directory: int, mode: int, old: int | None)
         choose_owner_of_new_file,
         find_allowed_mode,
         find_mode_to_keep,
-        read_attributes,
-        set_attributes,
+        read_extended_attributes,
+        set_extended_attributes,
     )
 
     status = None
     if old is not None:
         status = os.fstat(old)
         mode = find_mode_to_keep(old, status)
-        set_attributes(descriptor, read_attributes(old))
+        set_extended_attributes(descriptor, read_extended_attributes(old))
     created = os.fstat(descriptor)  # its group is that of a setgid directory
     owner, made_with = choose_owner_of_new_file(directory, status), (created.st_uid, created.st_gid)
     if owner not in (None, made_with):

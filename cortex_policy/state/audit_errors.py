@@ -47,7 +47,7 @@ def make_audit_os_error(file: str, error: OSError) -> AuditLogError:
     return AuditLogError(file, format_os_error(error), hint)
 
 
-def make_unsafe_file_error(file: str, descriptor: int) -> AuditLogError:
+def make_unsafe_log_error(file: str, descriptor: int) -> AuditLogError:
     """Return the error for a log that is not a plain file, or that another user could have written."""
     status, name = os.fstat(descriptor), quote(file)
     mode = status.st_mode
@@ -69,6 +69,6 @@ def make_lock_timeout_error(lock: str, file: str) -> AuditLogError:
     return AuditLogError(file, "another process holds its lock", f"see which with `fuser {quote(lock)}`")
 
 
-def make_short_write_error(file: str) -> AuditLogError:
+def make_no_space_for_line_error(file: str) -> AuditLogError:
     """Return the error for a line that did not fit on the disk; the part that did was removed again."""
     return AuditLogError(file, "no space left for a line", f"see how much with `df {quote(os.path.dirname(file))}`")

@@ -10,7 +10,7 @@ import os
 import stat
 from time import monotonic, sleep
 
-from cortex_policy.state import fcntl, wait_for_lock
+from cortex_policy.state import fcntl, lock_within_one_second
 from cortex_policy.state.grants import find_trust_problems
 
 LOCK_SUFFIX = ".lock"
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import StateError
 
 
-def open_log_for_append(file: str) -> int:
+def open_or_create_log_unchecked(file: str) -> int:
     """Open a log to append to it, and create it if it is missing; raise OSError, or AuditLogError."""
     if fcntl is None:
         raise make_audit_log_error(file, "this platform has no file locks")
@@ -60,7 +60,7 @@ def _create_log(file: str) -> int:
     return descriptor
 
 
-def is_safe_file(descriptor: int) -> bool:
+def is_safe_open_log(descriptor: int) -> bool:
     """Whether an open object is a plain file that nobody else could have written."""
     status = os.fstat(descriptor)
     # zero links: it was just replaced, which is noticed under the lock
@@ -68,25 +68,25 @@ def is_safe_file(descriptor: int) -> bool:
     return is_plain and not find_trust_problems(descriptor, status, (os.geteuid(), 0))
 
 
-def identity_if_safe(file: str, descriptor: int) -> tuple[float, ...]:
+def require_safe_log_identity(file: str, descriptor: int) -> tuple[float, ...]:
     """Return the identity of an open log; raise AuditLogError if another user could have written it.
 
     No `stat` result shows an ACL: if a group may write, the identity is one that never equals a `stat` result.
     """
-    if not is_safe_file(descriptor):
-        from cortex_policy.state.audit_errors import make_unsafe_file_error  # noqa: PLC0415 - only a failure needs it
+    if not is_safe_open_log(descriptor):
+        from cortex_policy.state.audit_errors import make_unsafe_log_error  # noqa: PLC0415 - only a failure needs it
 
-        raise make_unsafe_file_error(file, descriptor)
+        raise make_unsafe_log_error(file, descriptor)
     status = os.fstat(descriptor)
     return (0, *status[1:IDENTITY_FIELDS]) if status.st_mode & stat.S_IWGRP else status[:IDENTITY_FIELDS]
 
 
-def open_log_lock(file: str, log: os.stat_result) -> int:
+def open_log_lock_or_minus_one(file: str, log: os.stat_result) -> int:
     """Open the lock of a log, and create it if it is missing; return -1 if that is impossible."""
     name = file + LOCK_SUFFIX
     try:
         descriptor = _open_or_create_lock(name, log)
-        if is_safe_lock(descriptor, log):
+        if is_lock_for_log_writers_only(descriptor, log):
             return descriptor
     except OSError:
         return -1
@@ -94,13 +94,13 @@ def open_log_lock(file: str, log: os.stat_result) -> int:
     return -1
 
 
-def try_lock_log(lock: int, log: int) -> bool:
+def try_lock_log_for_a_moment(lock: int, log: int) -> bool:
     """Wait a moment for a process that holds the log without its lock; say whether the log is locked now, too."""
     until = monotonic() + WRITER_WAIT
     while monotonic() < until:
         fcntl.flock(lock, fcntl.LOCK_UN)
         sleep(_NAP)
-        wait_for_lock(lock)
+        lock_within_one_second(lock)
         try:
             fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -109,7 +109,7 @@ def try_lock_log(lock: int, log: int) -> bool:
     return False
 
 
-def is_safe_lock(descriptor: int, log: os.stat_result) -> bool:
+def is_lock_for_log_writers_only(descriptor: int, log: os.stat_result) -> bool:
     """Whether only those who may write the log can hold it."""
     lock = os.fstat(descriptor)
     # a log that is mounted alone has another directory in each container
@@ -143,7 +143,7 @@ def _create_lock(name: str, log: os.stat_result) -> int:
         if status.st_uid != log.st_uid or (is_shared and status.st_gid != log.st_gid):
             os.fchown(descriptor, log.st_uid, log.st_gid)
         os.fchmod(descriptor, _SHARED if is_shared else _MODE)  # whatever the umask
-        is_made = is_safe_lock(descriptor, log)
+        is_made = is_lock_for_log_writers_only(descriptor, log)
     finally:
         if not is_made:
             os.unlink(name)

@@ -10,18 +10,18 @@ from _weakref import ref
 from time import monotonic
 
 from cortex_policy import state
-from cortex_policy.core.audit_chain import CLOSING, DIGEST, LENGTH, make_chain_suffix, parse_chain_digest
+from cortex_policy.core.audit_chain import CLOSING, DIGEST, LENGTH, format_digest_as_suffix, parse_chain_digest
 from cortex_policy.core.model import StateError
 from cortex_policy.state import sha256
 from cortex_policy.state.audit_file import (
     IDENTITY_FIELDS,
     LOCK_SUFFIX,
     MAX_TRIES,
-    identity_if_safe,
     make_audit_log_error,
-    open_log_for_append,
-    open_log_lock,
-    try_lock_log,
+    open_log_lock_or_minus_one,
+    open_or_create_log_unchecked,
+    require_safe_log_identity,
+    try_lock_log_for_a_moment,
 )
 
 TYPE_CHECKING = False
@@ -144,9 +144,9 @@ class AuditLog:
         self._open_files()
 
     def _open_files(self) -> None:
-        self.descriptor = open_log_for_append(self.file)
-        self._judged = identity_if_safe(self.file, self.descriptor)
-        self._lock = open_log_lock(self.file, os.fstat(self.descriptor))
+        self.descriptor = open_or_create_log_unchecked(self.file)
+        self._judged = require_safe_log_identity(self.file, self.descriptor)
+        self._lock = open_log_lock_or_minus_one(self.file, os.fstat(self.descriptor))
         if self._lock >= 0:
             self._lock_judged = os.fstat(self._lock)[:IDENTITY_FIELDS]
 
@@ -193,7 +193,7 @@ class AuditLog:
             )
             if before:
                 body = text[:CLOSING]
-                end = make_chain_suffix(self._sha256(before + body).hexdigest())
+                end = format_digest_as_suffix(self._sha256(before + body).hexdigest())
                 text = body + end
             else:
                 text = self._chain_line_to_files(text, size)
@@ -217,7 +217,7 @@ class AuditLog:
         """
         if monotonic() - since > state.MAX_LOCK_WAIT:  # for another thread
             raise self._lock_timeout_error()
-        state.wait_for_lock(lock if lock >= 0 else log)
+        state.lock_within_one_second(lock if lock >= 0 else log)
         if lock < 0:
             return True
         try:
@@ -225,7 +225,7 @@ class AuditLog:
         except BlockingIOError:
             if monotonic() < self._hurries_until:
                 return False
-            if not try_lock_log(lock, log):
+            if not try_lock_log_for_a_moment(lock, log):
                 self._hurries_until = monotonic() + _NO_WAIT_SECONDS
                 return False
         return True
@@ -240,29 +240,29 @@ class AuditLog:
         # one `lstat` for both: a second link could be removed before the next one
         if status.st_nlink > 1 or status[stat.ST_INO : stat.ST_DEV + 1] != self._judged[stat.ST_INO : stat.ST_DEV + 1]:
             return False
-        self._judged = identity_if_safe(self.file, self.descriptor)
+        self._judged = require_safe_log_identity(self.file, self.descriptor)
         return True
 
     def _rotate_if_full(self, size: int, more: int) -> bool:
         """Rotate the log if it would be too large."""
         if not size or size + more + LENGTH <= self._max_bytes:
             return False
-        from cortex_policy.state.audit_rotation import rotate_log  # noqa: PLC0415 - once in a while
+        from cortex_policy.state.audit_rotation import move_log_away_and_remove_oldest  # noqa: PLC0415 - once in a while
 
-        rotate_log(self.file, self.settings.audit_keep)
+        move_log_away_and_remove_oldest(self.file, self.settings.audit_keep)
         return True
 
     def _chain_line_to_files(self, text: bytes, size: int) -> bytes:
         """Chain a line in a new file, or after a writer that was killed in the middle of its line."""
-        from cortex_policy.state.audit_chain import chain_line_to_file  # noqa: PLC0415 - once in a while
+        from cortex_policy.state.audit_chain_of_file import make_line_chained_to_file  # noqa: PLC0415 - once in a while
 
-        return chain_line_to_file(text, self.descriptor, size, self.file)
+        return make_line_chained_to_file(text, self.descriptor, size, self.file)
 
     def _undo_short_write_error(self, size: int) -> StateError:
         os.ftruncate(self.descriptor, size)
-        from cortex_policy.state.audit_errors import make_short_write_error  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.audit_errors import make_no_space_for_line_error  # noqa: PLC0415 - only a failure needs it
 
-        return make_short_write_error(self.file)
+        return make_no_space_for_line_error(self.file)
 
     def _lock_timeout_error(self) -> StateError:
         from cortex_policy.state.audit_errors import make_lock_timeout_error  # noqa: PLC0415 - only a failure needs it
@@ -270,7 +270,7 @@ class AuditLog:
         return make_lock_timeout_error(self._lock_name if self._lock >= 0 else self.file, self.file)
 
 
-def open_audit_log(settings: "Settings") -> AuditLog | None:
+def open_audit_log_or_none(settings: "Settings") -> AuditLog | None:
     """Open the audit log that is set; raise AuditLogError if that fails, None if failures are ignored."""
     try:
         return AuditLog(settings)

@@ -3,7 +3,7 @@
 import errno
 import os
 
-from cortex_policy.state.audit_errors import make_audit_os_error, make_short_write_error
+from cortex_policy.state.audit_errors import make_audit_os_error, make_no_space_for_line_error
 from cortex_policy.state.audit_log import AuditLog
 
 TYPE_CHECKING = False
@@ -24,7 +24,7 @@ def check_audit_log_writable(settings: "Settings") -> None:
     else:
         _check_can_create(file)
     if _is_disk_full(os.path.dirname(file)):
-        raise make_short_write_error(file)
+        raise make_no_space_for_line_error(file)
 
 
 def _check_can_create(file: str) -> None:

@@ -4,11 +4,11 @@ import os
 import stat
 from time import time_ns
 
-from cortex_policy.core.audit_event import FULL, Event, parse_trace_id, to_cloudevent, to_json_line
+from cortex_policy.core.audit_event import FULL, Event, event_to_cloudevent_line, parse_trace_id_or_none, to_cloudevent
 from cortex_policy.core.decode import MalformedError, decode_json, to_whole_number
 from cortex_policy.core.model import STATE_UNAVAILABLE, CortexPolicyError, StateError
-from cortex_policy.state import policy_path, read_all, sha256_hex
-from cortex_policy.state.paths import protected_paths, resolve_path_arguments, working_directory
+from cortex_policy.state import compute_sha256_hex, make_policy_directory_path, read_all
+from cortex_policy.state.paths import find_protected_paths, read_working_directory_or_none, resolve_path_arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _HEAD = b'{\n  "format": 1,\n  "version": '  # of a stamp that this program wrot
 _MOST_DIGITS = 16
 
 
-def emit_event(
+def record_answered_call(
     call: "AnsweredCall", error: CortexPolicyError | None, log: "AuditLog | None", sinks: "Iterable[Sink]" = ()
 ) -> None:
     """Write the event of a call, to the log first; raise StateError if one fails, unless that is ignored."""
@@ -47,13 +47,13 @@ def emit_event(
     event = _event_of(call, error, with_places=detail == FULL)
     if log is not None:
         try:
-            log.append(to_json_line(event, detail, sha256_hex))
+            log.append(event_to_cloudevent_line(event, detail, compute_sha256_hex))
         except StateError:
             if not is_ignored:
                 raise
     for sink in sinks:
         try:
-            sink.record(to_cloudevent(event, detail, sha256_hex))
+            sink.record(to_cloudevent(event, detail, compute_sha256_hex))
         except Exception as failure:
             if not is_ignored:
                 raise make_sink_error(sink, failure) from failure
@@ -74,8 +74,9 @@ def _event_of(call: "AnsweredCall", error: CortexPolicyError | None, *, with_pla
     return Event(
         os.urandom(16).hex(), time_ns(), call.grant_id, grant.tool if grant is not None else call.grant_id,
         str(call.action), call.args, is_allowed, reason, call.cost, call.peek,
-        _resolved_paths(call) if with_places else None, root, working_directory(), read_stamp_version(root),
-        os.environ.get("CORTEX_RUN_ID", ""), parse_trace_id(os.environ.get("TRACEPARENT", "")),
+        _resolved_paths(call) if with_places else None, root,
+        read_working_directory_or_none(), read_stamp_version(root),
+        os.environ.get("CORTEX_RUN_ID", ""), parse_trace_id_or_none(os.environ.get("TRACEPARENT", "")),
         decision.approval.id if decision is not None and decision.approval is not None else None,
         decision is not None and decision.budget is not None and decision.budget.repeat,
         decision is not None and decision.budget is not None and decision.budget.local,
@@ -90,7 +91,7 @@ def _resolved_paths(call: "AnsweredCall") -> "tuple[ResolvedPath, ...] | None":
     if call.grant is None or origin is None:
         return None
     try:
-        return resolve_path_arguments(call.grant, origin, call.args, protected_paths(origin, call.settings))
+        return resolve_path_arguments(call.grant, origin, call.args, find_protected_paths(origin, call.settings))
     except StateError:  # no descriptor was left: the answer says so
         return None
 
@@ -100,7 +101,7 @@ def read_stamp_version(root: str | None) -> int | None:
     if root is None:
         return None
     try:
-        descriptor = os.open(f"{policy_path(root)}/stamp.json", _STAMP)
+        descriptor = os.open(f"{make_policy_directory_path(root)}/stamp.json", _STAMP)
     except (OSError, ValueError):
         return None
     try:

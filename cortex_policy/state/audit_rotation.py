@@ -7,7 +7,7 @@ from cortex_policy.core.text import format_os_error
 from cortex_policy.state.audit_errors import AuditLogError
 
 
-def rotate_log(file: str, keep: int) -> None:
+def move_log_away_and_remove_oldest(file: str, keep: int) -> None:
     """Move a log away, whose lock is held, and remove the oldest over `keep`; raise AuditLogError.
 
     A writer that is killed in between leaves a gap in the numbers; the next rotation fills it and moves nothing else.

@@ -4,7 +4,7 @@ from cortex_policy.core.model import GrantError, Settings
 from cortex_policy.state.settings import read_uncached_settings
 
 
-def load_comparison_settings(root: str | None) -> Settings:
+def load_settings_for_grant_comparison(root: str | None) -> Settings:
     """Return the effective settings of a root, or of operators alone; the strictest that matter if they are invalid."""
     try:
         return read_uncached_settings(root)

@@ -8,7 +8,7 @@ import os
 import sys
 
 from cortex_policy.core import Value
-from cortex_policy.state import sha256, time_namespace
+from cortex_policy.state import read_time_namespace_id, sha256
 from cortex_policy.state.ledger_ring import WINDOW_TICKS, WORD
 
 MAX_MARKS = 4096
@@ -50,11 +50,11 @@ class CountedCallDeliveries:
     def _read(self, descriptor: int) -> None:
         self._data = os.pread(descriptor, _SIZE + 1, 0)
         if not _is_table(self._data):  # damaged: all its marks are lost, and so their calls are counted again
-            self._data = bytes(empty_table())
+            self._data = bytes(make_empty_table())
             os.ftruncate(descriptor, 0)
             _write(descriptor, self._data, 0)
         key = self._data[_AT_KEY:_HEADER]
-        where = b"%d %d " % (self._budget, time_namespace())
+        where = b"%d %d " % (self._budget, read_time_namespace_id())
         self._call = sha256(key + b"call " + where + self._delivery.call).digest()[:_CALL]
         self._tag = sha256(key + b"tag " + self._delivery.tag.encode("utf-8", "surrogatepass")).digest()[:_TAG]
 
@@ -113,7 +113,7 @@ def _is_alive(data: bytes, at: int, now: int) -> bool:
     return bool(tick) and 0 <= now - tick < LIFETIME_TICKS  # a tick of the future is damage or of another clock
 
 
-def empty_table() -> memoryview:
+def make_empty_table() -> memoryview:
     """Return the bytes of a table without marks, with a new key."""
     return memoryview(_MAGIC + bytes(WORD) + os.urandom(_KEY) + bytes(_SIZE - _HEADER))
 

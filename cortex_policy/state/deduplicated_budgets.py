@@ -3,15 +3,15 @@
 import os
 
 from cortex_policy.core.model import Budget
-from cortex_policy.state import boot_id, unlock_and_close
 from cortex_policy.state import ledger_ring as rings
+from cortex_policy.state import read_boot_id, unlock_and_close
 from cortex_policy.state.counted_call_deliveries import CallDelivery, CountedCallDeliveries
 from cortex_policy.state.ledger import open_and_lock_counted_call_deliveries, open_or_make_budget_directory
 from cortex_policy.state.ledger_ring import SHARED_DELIVERIES, BudgetFileKey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.core.budgets import Budgets
+    from cortex_policy.core.budgets_interface import Budgets
 
 
 class DeduplicatedBudgets:
@@ -39,10 +39,10 @@ class DeduplicatedBudgets:
 
     def _count(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
         try:
-            boot = boot_id()
+            boot = read_boot_id()
             descriptor = self._open_table(boot, makes=consume)
             try:
-                now, key = rings.now_ticks(), BudgetFileKey(boot, tool, action)
+                now, key = rings.read_ticks_since_boot(), BudgetFileKey(boot, tool, action)
                 table = CountedCallDeliveries(descriptor, key.identity, self.delivery, now)
                 budget = self._ask(table, (tool, action, limit, cost), consume=consume)
                 # INVARIANT: after the hit: a process that is killed in between has counted too often, never too seldom

@@ -94,7 +94,7 @@ class Draft:
             raise NotDoneError(f"`{self.path}`: {format_os_error(error)}") from None
 
 
-def list_leftover_drafts(file: str) -> list[str]:
+def list_leftover_drafts_of_file(file: str) -> list[str]:
     """Return the paths of the copies of a file that earlier sessions of the caller left."""
     name, drafts = os.path.basename(file), []
     for directory in _safe_parent_directories():
@@ -110,7 +110,7 @@ def list_leftover_drafts(file: str) -> list[str]:
 def _find_last_draft(file: str) -> str:
     """Return the path of the copy that was left last."""
     try:
-        return max(list_leftover_drafts(file), key=lambda path: os.lstat(path).st_mtime_ns)
+        return max(list_leftover_drafts_of_file(file), key=lambda path: os.lstat(path).st_mtime_ns)
     except (ValueError, OSError):
         raise NotDoneError("no earlier session left a text") from None
 

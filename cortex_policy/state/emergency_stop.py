@@ -7,9 +7,9 @@ from time import gmtime, strftime
 from cortex_policy.core import Value
 from cortex_policy.core.access_denied import AccessDenied
 from cortex_policy.core.model import STOPPED, Decision, GrantError
-from cortex_policy.state import Root, exists_or_unknown, policy_path, read_all
+from cortex_policy.state import Root, exists_or_unknown, make_policy_directory_path, read_all
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
-from cortex_policy.state.users import user_label
+from cortex_policy.state.users import format_user
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,25 +71,29 @@ class EmergencyStopped(AccessDenied):
         """Say what is known of the stop, and how it is ended."""
         super().__init__(Decision(STOPPED, stop.sentence))
         self.root = root.path if root is not None else None
-        self.hint = stop.hint_if_not_resumable or f"an operator ends it with `{format_resume_command(root)}`"
+        self.hint = stop.hint_if_not_resumable or f"an operator ends it with `{format_resume_command_of_root(root)}`"
 
 
-def make_host_stop_denial(directory: str) -> EmergencyStopped:
+def read_host_stop_error(directory: str) -> EmergencyStopped:
     """Return the denial by the stop of the host, whose directory this is."""
-    return EmergencyStopped(find_host_stop(directory) or EmergencyStop(f"{directory}/{NAME}", is_of_host=True))
+    return EmergencyStopped(
+        find_host_stop_in_settings_directory(directory) or EmergencyStop(f"{directory}/{NAME}", is_of_host=True)
+    )
 
 
-def make_root_stop_denial(policy: PolicyDirectory) -> EmergencyStopped:
+def read_root_stop_error(policy: PolicyDirectory) -> EmergencyStopped:
     """Return the denial by the stop in an open policy directory."""
-    return EmergencyStopped(find_stop_in_directory(policy) or EmergencyStop(f"{policy.path}/{NAME}"), policy.trust.root)
+    return EmergencyStopped(
+        find_stop_in_open_policy_directory(policy) or EmergencyStop(f"{policy.path}/{NAME}"), policy.trust.root
+    )
 
 
-def raise_if_stopped_since(origin: "Origin") -> None:
+def raise_if_stopped_since_grant_load(origin: "Origin") -> None:
     """Raise AccessDenied if the root of a loaded grant has a stop, or that is unknown."""
     why = ""
     try:
         # links may lead there, but it must be the same directory, in which the stop is looked for
-        policy = os.open(policy_path(origin.root), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        policy = os.open(make_policy_directory_path(origin.root), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             status = os.fstat(policy)
             if (status.st_dev, status.st_ino) != origin.policy_identity:
@@ -110,23 +114,23 @@ def _denial_since(path: str, fault: str) -> EmergencyStopped:
     return EmergencyStopped(find_root_stop(root) or unknown, root)
 
 
-def raise_if_stop_possible(root: Root) -> None:
+def raise_if_root_stop_not_ruled_out(root: Root) -> None:
     """Raise AccessDenied if a policy directory that cannot be opened holds a stop, or may hold one."""
     stop = _look_up_stop_by_path(root)
     if stop is not None:
         raise EmergencyStopped(stop, root)
 
 
-def format_resume_command(root: Root | None) -> str:
+def format_resume_command_of_root(root: Root | None) -> str:
     """Return the command that ends the stop of a root."""
     if root is None or not root.is_explicit:
         return "cortex-policy resume"
-    from cortex_policy.state.grants_errors import root_option  # noqa: PLC0415 - 10 ms
+    from cortex_policy.state.grants_errors import format_root_option  # noqa: PLC0415 - 10 ms
 
-    return f"cortex-policy resume{root_option(root)}"
+    return f"cortex-policy resume{format_root_option(root)}"
 
 
-def find_host_stop(directory: str) -> EmergencyStop | None:
+def find_host_stop_in_settings_directory(directory: str) -> EmergencyStop | None:
     """Return the stop of the host, whose directory this is; None if there is none."""
     file = f"{directory}/{NAME}"
     if os.path.islink(directory) and not os.path.isdir(directory):
@@ -134,7 +138,7 @@ def find_host_stop(directory: str) -> EmergencyStop | None:
     return _look_up_stop(file, is_of_host=True)
 
 
-def find_stop_in_directory(policy: PolicyDirectory) -> EmergencyStop | None:
+def find_stop_in_open_policy_directory(policy: PolicyDirectory) -> EmergencyStop | None:
     """Return the stop in an open policy directory, None if there is none."""
     return _look_up_stop(f"{policy.path}/{NAME}", policy.descriptor)
 
@@ -143,7 +147,7 @@ def find_root_stop(root: Root) -> EmergencyStop | None:
     """Return the stop of a root, None if there is none; look by path if a check would not open the directory."""
     try:
         with PolicyDirectory(TrustCheck(root)) as policy:
-            return find_stop_in_directory(policy)
+            return find_stop_in_open_policy_directory(policy)
     except (OSError, GrantError):
         return _look_up_stop_by_path(root)
 
@@ -172,7 +176,7 @@ def _look_up_stop(file: str, directory: int | None = None, *, is_of_host: bool =
         why = format_os_error(error)
         return EmergencyStop(file, is_of_host, fault=f"`{file}` cannot be examined: {why}")
     reason = _read_first_line(name, directory) if stat.S_ISREG(status.st_mode) else None
-    return EmergencyStop(file, is_of_host, user_label(status.st_uid), status.st_mtime, reason)
+    return EmergencyStop(file, is_of_host, format_user(status.st_uid), status.st_mtime, reason)
 
 
 def _read_first_line(name: str, directory: int | None) -> str | None:

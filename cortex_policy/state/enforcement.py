@@ -21,16 +21,16 @@ from cortex_policy.core.model import (
 )
 from cortex_policy.state import (
     STATE_DIR,
-    default_state_directory,
     exists_or_unknown,
-    find_resource_shortage_error,
+    find_default_rate_state_directory,
+    find_resource_shortage_error_or_none,
+    find_system_and_user_settings_directories,
+    make_policy_directory_path,
     may_hold_settings,
-    policy_path,
-    system_and_user_settings_directories,
 )
-from cortex_policy.state.grants import check_grant_id, find_root, read_grant
+from cortex_policy.state.grants import check_grant_id, find_named_or_only_root, read_grant
 from cortex_policy.state.ledger import Ledger
-from cortex_policy.state.paths import protected_paths, resolve_path_arguments
+from cortex_policy.state.paths import find_protected_paths, resolve_path_arguments
 
 _NO_SETTINGS = ("CORTEX_POLICY_ROOT", STATE_DIR, "CORTEX_POLICY_BUDGETS_PASSWORD")
 _SHARED_VARIABLES = ("CORTEX_AUDIT_LOG", "CORTEX_HITL_STORE", "CORTEX_HITL_TIMEOUT_MS")  # with other programs
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from cortex_policy.core.audit_sink import Sink
-    from cortex_policy.core.budgets import Budgets
+    from cortex_policy.core.budgets_interface import Budgets
     from cortex_policy.core.model import Decision, Grant, Origin
     from cortex_policy.state import Root
     from cortex_policy.state.audit_log import AuditLog
@@ -49,17 +49,20 @@ if TYPE_CHECKING:
     from cortex_policy.state.grants import PolicyDirectory
 
 
-def effective_settings(root: str | None, *, require_path: bool = False) -> Settings:
+def load_effective_settings(root: str | None, *, require_path: bool = False) -> Settings:
     """Return the effective settings for a root, or those of operators alone; raise GrantError (settings_invalid).
 
     `require_path` is the option of a call; it takes the place of the setting, and no copy of settings is read then.
     """
-    directories = [*system_and_user_settings_directories(), *([policy_path(root)] if root is not None else [])]
+    directories = [
+        *find_system_and_user_settings_directories(),
+        *([make_policy_directory_path(root)] if root is not None else []),
+    ]
     variables = {variable: os.environ[variable] for variable in os.environ if _is_setting(variable)}
     if not variables and not any(map(may_hold_settings, directories)):
         state_dir = os.environ.get(STATE_DIR)
         return Settings(
-            require_path=require_path, state_dir=default_state_directory() if state_dir is None else state_dir
+            require_path=require_path, state_dir=find_default_rate_state_directory() if state_dir is None else state_dir
         )
     if root is None or require_path:  # the copies on disk are of a root, by its files and variables alone
         from cortex_policy.state.settings import read_uncached_settings  # noqa: PLC0415 - only if something is set
@@ -81,17 +84,17 @@ def check_host_stop() -> None:
     # a directory that is a link to nowhere, as to a mount that is gone, may have held a stop
     is_lost = os.path.islink(state.SYSTEM_SETTINGS) and not os.path.isdir(state.SYSTEM_SETTINGS)
     if is_lost or exists_or_unknown(f"{state.SYSTEM_SETTINGS}/stop"):
-        from cortex_policy.state.emergency_stop import make_host_stop_denial  # noqa: PLC0415 - only a denial needs it
+        from cortex_policy.state.emergency_stop import read_host_stop_error  # noqa: PLC0415 - only a denial needs it
 
-        raise make_host_stop_denial(state.SYSTEM_SETTINGS)
+        raise read_host_stop_error(state.SYSTEM_SETTINGS)
 
 
 def check_root_stop(policy: "PolicyDirectory") -> None:
     """Raise AccessDenied if an open policy directory has an emergency stop."""
     if exists_or_unknown("stop", policy.descriptor):
-        from cortex_policy.state.emergency_stop import make_root_stop_denial  # noqa: PLC0415 - only a denial needs it
+        from cortex_policy.state.emergency_stop import read_root_stop_error  # noqa: PLC0415 - only a denial needs it
 
-        raise make_root_stop_denial(policy)
+        raise read_root_stop_error(policy)
 
 
 def check_stamp_if_required(grant: "Grant", settings: Settings) -> None:
@@ -102,26 +105,28 @@ def check_stamp_if_required(grant: "Grant", settings: Settings) -> None:
         raise_if_grant_not_stamped(grant)
 
 
-def load_grant_for_call(
+def load_grant_and_settings_for_call(
     grant_id: str, named: str | None = None, *, require_path: bool = False
 ) -> "tuple[Grant, Settings]":
     """Load a grant and the settings for a call; raise AccessDenied, before all else, if there is an emergency stop."""
     check_grant_id(grant_id)
     check_host_stop()
-    return load_grant_in_root_for_call(find_root(named), grant_id, require_path=require_path)
+    return load_grant_and_settings_in_root_for_call(find_named_or_only_root(named), grant_id, require_path=require_path)
 
 
-def load_grant_in_root_for_call(root: "Root", grant_id: str, *, require_path: bool = False) -> "tuple[Grant, Settings]":
+def load_grant_and_settings_in_root_for_call(
+    root: "Root", grant_id: str, *, require_path: bool = False
+) -> "tuple[Grant, Settings]":
     """Load a grant of a known root; the caller has checked for a stop of the host."""
     try:
         grant = read_grant(root, grant_id, check_root_stop)
     except GrantError as error:
         if error.reason is GRANT_UNSAFE:  # perhaps the policy directory could not be opened
-            from cortex_policy.state.emergency_stop import raise_if_stop_possible  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.emergency_stop import raise_if_root_stop_not_ruled_out  # noqa: PLC0415 - only a failure needs it
 
-            raise_if_stop_possible(root)
+            raise_if_root_stop_not_ruled_out(root)
         raise
-    settings = effective_settings(root.path, require_path=require_path)
+    settings = load_effective_settings(root.path, require_path=require_path)
     check_stamp_if_required(grant, settings)
     return grant, settings
 
@@ -135,12 +140,12 @@ def open_budgets_of_root(
     """
     if settings.budgets_url is None:
         return Ledger(root_identity, settings.state_dir or "", delivery)
-    from cortex_policy.state.budget_choice import open_shared_budgets  # noqa: PLC0415 - few hosts share budgets
+    from cortex_policy.state.budget_choice import make_one_call_budgets_with_fallback  # noqa: PLC0415 - few hosts share budgets
 
-    return open_shared_budgets(root_identity, settings, delivery)
+    return make_one_call_budgets_with_fallback(root_identity, settings, delivery)
 
 
-def decide_and_take(
+def decide_and_take_hit(
     grant: "Grant",
     action: str,
     args: "Mapping[str, object]",
@@ -160,13 +165,13 @@ def decide_and_take(
         raise GrantError(GRANT_INVALID, "it was not loaded from a root", "use `load_grant`")
     if settings.state_dir is None:
         settings = _with_state_directory(settings)
-    request = resolve_request(grant, origin, action, args, settings, cost)
+    request = make_request_with_resolved_paths(grant, origin, action, args, settings, cost)
     if budgets is None:
         budgets = open_budgets_of_root(origin.root_identity, settings)
-    return decide_request_and_take(grant, origin, request, settings, budgets, peek=peek)
+    return decide_resolved_request_and_take_hit(grant, origin, request, settings, budgets, peek=peek)
 
 
-def decide_request_and_take(
+def decide_resolved_request_and_take_hit(
     grant: "Grant",
     origin: "Origin",
     request: Request,
@@ -193,11 +198,13 @@ def _with_state_directory(settings: Settings) -> Settings:
     return Settings(**{**vars(settings), "state_dir": find_state_directory()})
 
 
-def resolve_request(
+def make_request_with_resolved_paths(
     grant: "Grant", origin: "Origin", action: str, args: "Mapping[str, object]", settings: Settings, cost: int = 1
 ) -> Request:
     """Return the request of a call, with its paths resolved from the working directory."""
-    return Request(action, args, resolve_path_arguments(grant, origin, args, protected_paths(origin, settings)), cost)
+    return Request(
+        action, args, resolve_path_arguments(grant, origin, args, find_protected_paths(origin, settings)), cost
+    )
 
 
 def add_grant_and_root_to_error(error: CortexPolicyError, grant_id: str, root: str | None) -> None:
@@ -248,7 +255,7 @@ class AuditedCall:
     ) -> "Decision":
         """Open the log, decide the call by a grant, and store the decision, which is written when the block ends."""
         self.set_grant_and_open_log(grant, args, settings)
-        self.decision = decide_and_take(
+        self.decision = decide_and_take_hit(
             grant, self.action, args, cost=self.cost, peek=self.peek, settings=settings, budgets=budgets
         )
         return self.decision
@@ -265,14 +272,14 @@ class AuditedCall:
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         """Record the answer; raise StateError if this process is out of descriptors or memory."""
-        lack = find_resource_shortage_error(error)
+        lack = find_resource_shortage_error_or_none(error)
         if isinstance(error, CortexPolicyError) and not isinstance(error, UsageError):
             origin = self.grant.origin if self.grant is not None else None
             add_grant_and_root_to_error(error, self.grant_id, origin.root if origin is not None else None)
         try:
             self._finish(lack or error)
         except OSError as another:
-            raise find_resource_shortage_error(another) or another from None
+            raise find_resource_shortage_error_or_none(another) or another from None
         finally:
             self._close_log()
         if lack is not None:
@@ -287,9 +294,9 @@ class AuditedCall:
 
     def _emit(self, error: CortexPolicyError | None) -> None:
         if self._log is not None or self._sinks:
-            from cortex_policy.state.audit_record import emit_event  # noqa: PLC0415 - only if it is recorded
+            from cortex_policy.state.audit_record import record_answered_call  # noqa: PLC0415 - only if it is recorded
 
-            emit_event(self, error, self._log, self._sinks)
+            record_answered_call(self, error, self._log, self._sinks)
 
     def _open_log(self, settings: Settings) -> None:
         """Open the log of these settings, which may have changed since the last decision of a call that waits.
@@ -300,9 +307,9 @@ class AuditedCall:
         if settings.audit_file is None:
             return
         if self._is_recorded:
-            from cortex_policy.state.audit_log import open_audit_log  # noqa: PLC0415 - only if a log is set
+            from cortex_policy.state.audit_log import open_audit_log_or_none  # noqa: PLC0415 - only if a log is set
 
-            self._log = open_audit_log(settings)
+            self._log = open_audit_log_or_none(settings)
         else:
             from cortex_policy.state.audit_preflight import check_audit_log_writable  # noqa: PLC0415 - as above
 
@@ -312,7 +319,7 @@ class AuditedCall:
         """Open the log of a call that failed before the settings of its root were read."""
         if self._log is None:
             try:
-                settings = effective_settings(None)
+                settings = load_effective_settings(None)
                 if self.settings is DEFAULTS:
                     self.settings = settings  # they say how much is recorded
                 self._open_log(settings)

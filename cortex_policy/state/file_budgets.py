@@ -5,14 +5,14 @@ from _thread import _local
 from time import monotonic_ns
 from weakref import WeakSet
 
-from cortex_policy.core.input_values import require_budget_call
+from cortex_policy.core.input_values import require_budget_arguments
 from cortex_policy.core.model import Budget, StateError
-from cortex_policy.state import boot_id
+from cortex_policy.state import read_boot_id
 from cortex_policy.state.ledger import (
     Ledger,
+    find_named_or_default_state_directory,
     format_budget_directory_name,
     open_or_make_budget_directory,
-    state_directory,
 )
 from cortex_policy.state.ledger_ring import BudgetFileKey, open_and_lock_budget_file
 from cortex_policy.state.mapped_file import (
@@ -20,8 +20,8 @@ from cortex_policy.state.mapped_file import (
     is_still_full,
     make_hit_function,
     map_and_unlock,
-    peek_usage,
-    peek_usage_after_hit,
+    peek_used_hits_and_seconds_after_hit,
+    peek_used_hits_and_seconds_left,
     read_budget_of_denial,
 )
 from cortex_policy.state.settings import find_state_directory
@@ -61,7 +61,7 @@ class FileBudgets(Ledger):
     def hit(self, tool: str, action: str, limit: int, cost: int = 1) -> bool:
         """Take `cost` hits if they fit into `limit` a minute, and say so; raise StateError if that is unknown."""
         if cost is not _ONE or not type(tool) is type(action) is str:
-            tool, action, limit, cost = require_budget_call(tool, action, limit, cost)
+            tool, action, limit, cost = require_budget_arguments(tool, action, limit, cost)
             if cost != 1:
                 return self.take(tool, action, limit, cost).consumed == cost
         try:
@@ -79,7 +79,7 @@ class FileBudgets(Ledger):
 
     def denial(self, tool: str, action: str, limit: int) -> Budget | None:
         """Return what `take` would say to a thread whose `hit` was just denied; None if the file must be read."""
-        tool, action, limit, _ = require_budget_call(tool, action, limit, 1)
+        tool, action, limit, _ = require_budget_arguments(tool, action, limit, 1)
         for files in (self._local.__dict__.get("kept", {}), self._kept):
             _, file = files.get(tool, {}).get(action, (None, None))
             if file is not None and file.denied_until and is_still_full(file, limit):
@@ -95,7 +95,7 @@ class FileBudgets(Ledger):
             file = self._kept[tool][action][1]
         except KeyError:
             file = None
-        use = peek_usage_after_hit(file, limit) if file is not None else None
+        use = peek_used_hits_and_seconds_after_hit(file, limit) if file is not None else None
         if use is None:
             budget = self.peek(tool, action, limit)
             use = budget.used, budget.retry_after_seconds or 0.0
@@ -107,7 +107,7 @@ class FileBudgets(Ledger):
         Raises StateError if that is unknown.
         """
         kept = self._kept.get(tool, {}).get(action)
-        use = peek_usage(kept[1], limit) if kept is not None else self._use_of_absent(tool, action)
+        use = peek_used_hits_and_seconds_left(kept[1], limit) if kept is not None else self._use_of_absent(tool, action)
         if use is None:
             budget = self.peek(tool, action, limit)
             use = budget.used, budget.retry_after_seconds or 0.0
@@ -138,7 +138,7 @@ class FileBudgets(Ledger):
 
     def _reopen(self, files: _Kept, tool: str, action: str, limit: int) -> bool:
         """Answer as any process does, then keep the file open for the next hit."""
-        tool, action, limit, _ = require_budget_call(tool, action, limit, 1)
+        tool, action, limit, _ = require_budget_arguments(tool, action, limit, 1)
         files.get(tool, {}).pop(action, None)
         consumed = self.take(tool, action, limit).consumed
         self._keep(files, tool, action)
@@ -170,19 +170,19 @@ class FileBudgets(Ledger):
     def _remember_absent(self, tool: str, action: str) -> None:
         """Remember the name of a file that is not there; its directories are looked up again after a second."""
         try:
-            boot = boot_id()
+            boot = read_boot_id()
         except OSError:
             return
         name = f"{format_budget_directory_name(self.root_identity, boot)}/{BudgetFileKey(boot, tool, action).name}"
         if len(self._absent) >= _MAX_ABSENT:
             self._absent.clear()
-        path = f"{state_directory(self.state_dir)}/{name}"
+        path = f"{find_named_or_default_state_directory(self.state_dir)}/{name}"
         self._absent[tool, action] = path, monotonic_ns() + _ABSENT_NS
 
     def _map_file(self, tool: str, action: str) -> MappedFile | None:
         """Map the file of a key; None if it must be opened at each call: closed, or no descriptor left."""
         try:
-            boot = boot_id()
+            boot = read_boot_id()
             key = BudgetFileKey(boot, tool, action)
             directory = open_or_make_budget_directory(self.root_identity, boot, self.state_dir)
             try:

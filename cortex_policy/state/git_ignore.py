@@ -3,7 +3,7 @@
 from contextlib import suppress
 from fnmatch import fnmatchcase
 
-from cortex_policy.state.atomic_write import TEMPORARY_PREFIX, atomic_create
+from cortex_policy.state.atomic_write import TEMPORARY_PREFIX, create_file_atomically
 
 NAME = ".gitignore"
 IGNORED_NAMES = (".lock", ".edit-*", "stop", "history/")
@@ -13,10 +13,10 @@ _TEXT = "".join(f"{name}\n" for name in (*IGNORED_NAMES, f"{TEMPORARY_PREFIX}*")
 def create_git_ignore(policy: int) -> None:
     """Create the file in an open policy directory; never change an existing one."""
     with suppress(OSError):  # FileExistsError: the operator's file counts. Other errors must not stop a write
-        atomic_create(policy, NAME, _TEXT)
+        create_file_atomically(policy, NAME, _TEXT)
 
 
-def find_names_not_ignored(text: str) -> tuple[str, ...]:
+def find_names_not_ignored_by_text(text: str) -> tuple[str, ...]:
     """Return the names that the text of such a file does not ignore."""
     lines = [line.strip() for line in text.splitlines()]
     patterns = [_pattern_of_line(line) for line in lines if line and not line.startswith(("#", "!"))]

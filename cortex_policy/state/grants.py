@@ -13,8 +13,8 @@ from cortex_policy.state import (
     OPEN_DIRECTORY,
     OPEN_FILE,
     Root,
+    make_policy_directory_path,
     may_exist,
-    policy_path,
     read_all,
     read_overflow_uid,
     sha256,
@@ -40,7 +40,7 @@ def check_grant_id(word: str) -> None:
         raise make_impossible_id_error(word)
 
 
-def find_root(named: str | None = None) -> Root:
+def find_named_or_only_root(named: str | None = None) -> Root:
     """Find the root: `named`, else `CORTEX_POLICY_ROOT`, else the one ancestor that holds `.cortex/policy`."""
     if named is None:
         named = os.environ.get("CORTEX_POLICY_ROOT") or None
@@ -57,9 +57,9 @@ def find_root(named: str | None = None) -> Root:
         raise GrantError(ROOT_NOT_FOUND, detail, "name one with `--root DIR`") from None
     roots = list_possible_roots_at_or_above(here)
     if len(roots) != 1:
-        from cortex_policy.state.grants_errors import make_root_error  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.grants_errors import make_missing_or_ambiguous_root_error  # noqa: PLC0415 - only a failure needs it
 
-        raise make_root_error(here, roots)
+        raise make_missing_or_ambiguous_root_error(here, roots)
     return Root(roots[0], trusts_owner=False)
 
 
@@ -89,7 +89,7 @@ def list_possible_roots_at_or_above(path: str) -> list[str]:
 
 def may_hold_policy(directory: str) -> bool:
     """Whether a directory holds `.cortex/policy`, or cannot be examined, which counts as holding it."""
-    return may_exist(policy_path(directory))
+    return may_exist(make_policy_directory_path(directory))
 
 
 def find_trust_problems(
@@ -103,9 +103,9 @@ def find_trust_problems(
     uid = status.st_uid
     if uid in owners and not status.st_mode & _WRITABLE_BY_OTHERS and uid != read_overflow_uid():
         return []
-    from cortex_policy.state.possible_writers import explain_trust_problems  # noqa: PLC0415 - only if the mode is not the answer
+    from cortex_policy.state.possible_writers import find_trust_problems_with_acl  # noqa: PLC0415 - only if the mode is not the answer
 
-    return explain_trust_problems(descriptor, status, owners, is_sticky_safe=is_sticky_safe)
+    return find_trust_problems_with_acl(descriptor, status, owners, is_sticky_safe=is_sticky_safe)
 
 
 class TrustCheck:
@@ -271,7 +271,7 @@ def make_unread_grant_error(
         failure = grants_errors.make_unknown_grant_error(trust.root, grant_id, list_grant_ids(trust.root))
     else:
         failure = grants_errors.make_missing_directory_error(error.filename)
-    return grants_errors.add_root_and_file(failure, trust.root, file, data)
+    return grants_errors.add_root_and_file_to_error(failure, trust.root, file, data)
 
 
 def list_grant_ids(root: Root) -> list[str]:

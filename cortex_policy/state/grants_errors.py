@@ -14,10 +14,10 @@ from cortex_policy.core.model import (
     ROOT_NOT_FOUND,
     GrantError,
 )
-from cortex_policy.core.text import did_you_mean, format_os_error
-from cortex_policy.state import OPEN_FILES_HINT, Root, policy_path, sha256
+from cortex_policy.core.text import format_did_you_mean_hint, format_os_error
+from cortex_policy.state import OPEN_FILES_HINT, Root, make_policy_directory_path, sha256
 from cortex_policy.state.possible_writers import NAMESPACE_HINT, OWNER, UNKNOWN, WRITERS
-from cortex_policy.state.users import format_replace_by_copy_command, user_label
+from cortex_policy.state.users import format_replace_by_copy_command, format_user
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _LINKS = (errno.ELOOP, errno.EMLINK)
 _WRONG_KINDS = (errno.ENOTDIR, errno.ENXIO)
 
 
-def root_option(root: Root) -> str:
+def format_root_option(root: Root) -> str:
     """Return the option with which a command finds this root, '' if it needs none."""
     return f" --root {quoted(root.path)}" if root.is_explicit else ""
 
@@ -50,7 +50,7 @@ def make_hand_edit_hint(where: str, grant_id: str = "") -> str:
     )
 
 
-def make_root_error(here: str, roots: list[str]) -> GrantError:
+def make_missing_or_ambiguous_root_error(here: str, roots: list[str]) -> GrantError:
     """Return the error for no root above the working directory, or more than one."""
     if roots:
         pins = " or ".join(f"`--root {quoted(root)}`" for root in roots[:MAX_SHOWN_ROOTS])
@@ -77,7 +77,7 @@ def _roots_below(here: str, depth: int = 3) -> list[str]:
     roots: list[str] = []
     for directory, below, _ in os.walk(here):
         name = os.path.relpath(directory, here)
-        if ".cortex" in below and os.path.isdir(policy_path(directory)):
+        if ".cortex" in below and os.path.isdir(make_policy_directory_path(directory)):
             roots.append(name)
         is_deep = name != os.curdir and name.count("/") + 1 >= depth
         below[:] = [] if is_deep else sorted(each for each in below if not each.startswith("."))
@@ -114,13 +114,13 @@ def make_unsafe_grant_error(
         advice.insert(0, f"fix it with `{' && '.join(commands)}`")
     if stranger is not None and len(faults) == len(_paths_with_problem(problems, OWNER)):
         naming = f"{_hint_to_name_root(root, stranger)}; else "
-        return GrantError(GRANT_UNSAFE, f"`{root}` belongs to {user_label(stranger)}", naming + "; ".join(advice))
+        return GrantError(GRANT_UNSAFE, f"`{root}` belongs to {format_user(stranger)}", naming + "; ".join(advice))
     return GrantError(GRANT_UNSAFE, "; ".join(faults), "; ".join(advice))
 
 
 def make_other_user_history_error(root: str, owner: int) -> GrantError:
     """Return the error for a history in a root of another user that was found, not named."""
-    user = user_label(owner)
+    user = format_user(owner)
     return GrantError(
         GRANT_UNSAFE, f"the history belongs to {user}, who could have changed it", _hint_to_name_root(root, owner)
     )
@@ -132,7 +132,7 @@ def _hint_to_read(path: str) -> str:
         owner = os.lstat(path).st_uid
     except OSError:
         return ""
-    return "" if owner == os.geteuid() else f"run this as {user_label(owner)} or root, who may read it"
+    return "" if owner == os.geteuid() else f"run this as {format_user(owner)} or root, who may read it"
 
 
 def _fix_commands(problems: "list[TrustProblem]") -> "Iterator[str]":
@@ -149,7 +149,7 @@ def _paths_with_problem(problems: "list[TrustProblem]", kind: str) -> list[str]:
 def _hint_to_name_root(root: str, owner: int) -> str:
     """Return the hint for a checkout of another user, where naming the root is enough."""
     name = f"`--root {quoted(root)}` or CORTEX_POLICY_ROOT"
-    return f"if {user_label(owner)} may decide what is allowed, name the root with {name}"
+    return f"if {format_user(owner)} may decide what is allowed, name the root with {name}"
 
 
 def _is_mounted_by_kubernetes(path: str) -> bool:
@@ -168,7 +168,7 @@ def _describe_wrong_kind(path: str, kind: str) -> tuple[str, bool]:
     return "is not a regular file", False
 
 
-def add_root_and_file(error: GrantError, root: Root, file: str, data: bytes | None) -> GrantError:
+def add_root_and_file_to_error(error: GrantError, root: Root, file: str, data: bytes | None) -> GrantError:
     """Add the root to an error and, if the grant was found, its file and the hash of its bytes; return the error."""
     error.root = root.path
     if error.reason is GRANT_NOT_FOUND:
@@ -191,7 +191,7 @@ def make_impossible_id_error(word: str) -> GrantError:
     if word == HOOKS_TOML:
         hint = "edit the rules of agents' hooks with `cortex-policy hook edit`"
     else:
-        hint = f"{did_you_mean(_id_in_path(word))} {ID_HINT}".strip()
+        hint = f"{format_did_you_mean_hint(_id_in_path(word))} {ID_HINT}".strip()
     return GrantError(GRANT_NOT_FOUND, f"`{word}` cannot be an id", hint)
 
 
@@ -206,7 +206,7 @@ def _id_in_path(word: str) -> str:
 def hint_at_grant_id(word: str, known: list[str]) -> str:
     """Return a hint at the grant that was meant, by a mistyped id or by the name of its file; '' if none is close."""
     named = parse_grant_file_name(word) or word
-    return did_you_mean(named if named in known else find_closest_word(named, known, len(known)))
+    return format_did_you_mean_hint(named if named in known else find_closest_word(named, known, len(known)))
 
 
 def make_unknown_grant_error(root: Root, grant_id: str, known: list[str]) -> GrantError:
@@ -216,5 +216,5 @@ def make_unknown_grant_error(root: Root, grant_id: str, known: list[str]) -> Gra
     shown = ", ".join(known[:MAX_SHOWN_IDS]) + (" ..." if len(known) > MAX_SHOWN_IDS else "")
     hint += f"known grants: {shown}" if known else "there are no grants here yet"
     if new_id not in known:
-        hint += f"; an operator makes it with `cortex-policy new {new_id}{root_option(root)}`"
+        hint += f"; an operator makes it with `cortex-policy new {new_id}{format_root_option(root)}`"
     return GrantError(GRANT_NOT_FOUND, f"there is no `{grant_id}.json` in `{root.tools_path}`", hint)

@@ -15,7 +15,7 @@ from cortex_policy.core.model import GRANT_UNSAFE, CortexPolicyError, GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
 from cortex_policy.state import Root, exists_or_unknown, history_entry
-from cortex_policy.state.atomic_write import atomic_replace, sync_directory
+from cortex_policy.state.atomic_write import replace_file_atomically, sync_directory
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.history_entry import HistoryEntry
 from cortex_policy.state.safe_directories import make_directory, open_directory_below
@@ -73,7 +73,7 @@ class HistoryWriter:
         try:
             create_history_directory(policy.descriptor)
             with self._lock.open_below(NAME) as directory:
-                atomic_replace(
+                replace_file_atomically(
                     directory.descriptor, PENDING, history_entry.encode_entry(entry), 0o600, self._lock.check_held
                 )
         except OSError as error:
@@ -105,7 +105,7 @@ class HistoryWriter:
                 os.unlink(PENDING, dir_fd=directory.descriptor)
                 return
             if known != entry:
-                atomic_replace(directory.descriptor, PENDING, history_entry.encode_entry(known), 0o600)
+                replace_file_atomically(directory.descriptor, PENDING, history_entry.encode_entry(known), 0o600)
             last = max((number for number, _ in list_numbered_entry_names(directory)), default=0)
             name = f"{last + 1:08}-v{known.version}.json"
             os.rename(PENDING, name, src_dir_fd=directory.descriptor, dst_dir_fd=directory.descriptor)
@@ -141,7 +141,7 @@ def create_history_directory(top: int, mode: int = 0o700) -> None:
     directory = open_directory_below(top, NAME)
     try:
         if not exists_or_unknown(IGNORED, directory):
-            atomic_replace(directory, IGNORED, b"*\n", mode & 0o666)
+            replace_file_atomically(directory, IGNORED, b"*\n", mode & 0o666)
     finally:
         os.close(directory)
 
@@ -163,7 +163,7 @@ def _keep_stamped_changes(entry: HistoryEntry, stamp: "Stamp") -> HistoryEntry |
     )
 
 
-def read_history(root: Root, stamp: "Stamp | None") -> "Iterator[HistoryEntry | CorruptEntry]":
+def iterate_entries_newest_first(root: Root, stamp: "Stamp | None") -> "Iterator[HistoryEntry | CorruptEntry]":
     """Yield the entries, the newest first, and files that are not entries; take no lock."""
     with suppress(FileNotFoundError), PolicyDirectory(TrustCheck(root), NAME) as directory:
         known = _find_committed_entry(directory, stamp)
@@ -223,7 +223,7 @@ def list_numbered_entry_names(directory: PolicyDirectory) -> list[tuple[int, str
     return sorted((int(match[1]), name) for name in names if (match := _NAME.fullmatch(name)))
 
 
-def load_history_length(root: str) -> int:
+def read_max_history_entries(root: str) -> int:
     """Return how many writes can be undone, 0 if no history is kept."""
     value = read_setting("history.keep", root)
     return value if isinstance(value, int) else 0

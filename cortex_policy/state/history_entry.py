@@ -8,9 +8,9 @@ from time import gmtime, strftime
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError, decode_json, to_whole_number
-from cortex_policy.state.policy_files import is_policy_name
-from cortex_policy.state.stamp import VERSIONS, content_digest
-from cortex_policy.state.users import user_label
+from cortex_policy.state.policy_files import is_grant_id_or_hooks_toml
+from cortex_policy.state.stamp import VERSIONS, compute_content_digest
+from cortex_policy.state.users import format_user
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,10 +71,10 @@ class Author(Value):
 def find_current_author() -> Author:
     """Return the user who runs this, and the user who called `sudo`."""
     sudo_user = os.environ.get("SUDO_USER", "")[:_SUDO_LENGTH] if os.geteuid() == 0 else ""
-    return Author(user_label(os.geteuid()), os.geteuid(), sudo_user or None)
+    return Author(format_user(os.geteuid()), os.geteuid(), sudo_user or None)
 
 
-def current_timestamp() -> str:
+def format_current_time() -> str:
     """Return the time as entries have it."""
     return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime())
 
@@ -161,7 +161,7 @@ def decode_entry(data: bytes) -> HistoryEntry:
     version, grants, words = (
         to_whole_number(document.get("version")),
         document.get("grants"),
-        decode_common_members(document),
+        decode_members_shared_with_commands(document),
     )
     if version is None or version not in VERSIONS or not isinstance(grants, list) or words is None:
         raise MalformedError("a member is missing or malformed")
@@ -182,7 +182,7 @@ def decode_entry(data: bytes) -> HistoryEntry:
     )  # fmt: skip
 
 
-def decode_common_members(document: "dict[str, Any]") -> tuple[str, Author, str, str | None, str] | None:
+def decode_members_shared_with_commands(document: "dict[str, Any]") -> tuple[str, Author, str, str | None, str] | None:
     """Return the time, the author, the command, the verdict and what widened; None if one of them is malformed."""
     texts = [document.get(name) for name in ("written_at", "command", "user", "widened")]
     uid, sudo_user, verdict = document.get("uid"), document.get("sudo_user"), document.get("verdict")
@@ -200,13 +200,13 @@ def _decode_change(member: object) -> GrantChange:
     if (
         not isinstance(member, dict)
         or not isinstance(grant_id := member.get("id"), str)
-        or not is_policy_name(grant_id)
+        or not is_grant_id_or_hooks_toml(grant_id)
     ):
         raise MalformedError("it names an id that no grant can have")
     old, new, mode, data = member.get("old"), member.get("new"), member.get("mode", 0o644), _decode_bytes(member)
     if not _is_digest_or_none(old) or not _is_digest_or_none(new) or not isinstance(mode, int) or mode & ~MODES:
         raise MalformedError(f"its members of `{grant_id}` are malformed")
-    if data is not None and content_digest(data) != old:  # INVARIANT: an entry never brings back other bytes
+    if data is not None and compute_content_digest(data) != old:  # INVARIANT: an entry never brings back other bytes
         raise MalformedError(f"the bytes of `{grant_id}` do not match their digest")
     return GrantChange(grant_id, old, new, data, mode, member.get("hand_edit") is True)
 

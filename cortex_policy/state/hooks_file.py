@@ -6,10 +6,10 @@ A decoded copy is kept beside that of the settings. Its name is a hash of the fi
 import os
 
 from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES
-from cortex_policy.core.hooks.hook_rules import HookRule, decode_rules_document, rules_to_document
+from cortex_policy.core.hooks.hook_rules import HookRule, decode_valid_rules_document, rules_to_document
 from cortex_policy.core.model import GRANT_NOT_FOUND, GRANT_UNSAFE, GrantError
-from cortex_policy.state import Root, load_from_disk_cache, sha256, try_open_state_directory
-from cortex_policy.state.enforcement import check_root_stop, effective_settings
+from cortex_policy.state import Root, open_state_directory_or_minus_one, read_copy_in_directory_or_none, sha256
+from cortex_policy.state.enforcement import check_root_stop, load_effective_settings
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 
 TYPE_CHECKING = False
@@ -29,7 +29,7 @@ def load_hook_rules(root: Root) -> "HookRules":
 def load_rules_and_settings(root: Root) -> "tuple[HookRules, Settings]":
     """Load the rules of a root, and its settings; raise as `load_hook_rules` does."""
     data = _read_hooks_file(root)
-    settings = effective_settings(root.path)
+    settings = load_effective_settings(root.path)
     digest = str(sha256(data).hexdigest())
     if settings.stamp == "require":
         from cortex_policy.state.stamp import raise_if_file_not_stamped  # noqa: PLC0415 - only if it is asked for
@@ -50,21 +50,21 @@ def _read_hooks_file(root: Root) -> bytes:
         raise GrantError(GRANT_NOT_FOUND, f"`{error.filename}` does not exist", "make it with `hook init`") from None
     except GrantError as error:
         if error.reason is GRANT_UNSAFE:  # perhaps the policy directory could not be opened
-            from cortex_policy.state.emergency_stop import raise_if_stop_possible  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.emergency_stop import raise_if_root_stop_not_ruled_out  # noqa: PLC0415 - only a failure needs it
 
-            raise_if_stop_possible(root)
+            raise_if_root_stop_not_ruled_out(root)
         raise
     trust.raise_if_unsafe()
     return data
 
 
 def _cached_rules(root: Root, settings: "Settings", data: bytes, digest: str) -> "HookRules":
-    directory = try_open_state_directory(settings.state_dir or "")
+    directory = open_state_directory_or_minus_one(settings.state_dir or "")
     try:
         name = _copy_name(root, digest)
-        copy = load_from_disk_cache(directory, name)
+        copy = read_copy_in_directory_or_none(directory, name)
         if copy is not None:
-            return decode_rules_document(copy)
+            return decode_valid_rules_document(copy)
         return _decode_and_store(data, directory, name)
     finally:
         if directory >= 0:

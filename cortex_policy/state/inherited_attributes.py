@@ -9,7 +9,7 @@ import os
 import stat
 
 from cortex_policy.core.text import format_os_error
-from cortex_policy.state.possible_writers import WRITERS, explain_trust_problems, is_private_group
+from cortex_policy.state.possible_writers import WRITERS, find_trust_problems_with_acl, is_gid_equal_to_owner_uid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def find_allowed_mode(mode: int, uid: int, gid: int) -> int:
 
     At most `rw-r--r--`, or `rw-rw-r--` if a check trusts the group.
     """
-    return mode & (_PLAIN | stat.S_IWGRP if is_private_group(gid, uid) else _PLAIN)
+    return mode & (_PLAIN | stat.S_IWGRP if is_gid_equal_to_owner_uid(gid, uid) else _PLAIN)
 
 
 def find_mode_to_keep(descriptor: int, status: os.stat_result) -> int:
@@ -37,7 +37,9 @@ def find_mode_to_keep(descriptor: int, status: os.stat_result) -> int:
     With an access control list, the group's bit is its mask, which may let the caller or root write.
     """
     owners = (status.st_uid, os.geteuid(), ROOT)
-    writers = [sentence for kind, sentence in explain_trust_problems(descriptor, status, owners) if kind == WRITERS]
+    writers = [
+        sentence for kind, sentence in find_trust_problems_with_acl(descriptor, status, owners) if kind == WRITERS
+    ]
     is_shared = len(writers) > bool(status.st_mode & stat.S_IWOTH)  # not counting the bit of everyone, which is dropped
     return status.st_mode & (_PLAIN if is_shared else _PLAIN | stat.S_IWGRP)
 
@@ -55,7 +57,7 @@ def choose_owner_of_new_file(directory: int, old: os.stat_result | None) -> tupl
     return None if old is None else (old.st_uid, old.st_gid)
 
 
-def read_attributes(descriptor: int) -> dict[str, bytes]:
+def read_extended_attributes(descriptor: int) -> dict[str, bytes]:
     """Return the extended attributes of an open file that its replacement must have as well."""
     if not hasattr(os, "listxattr"):  # only Linux has it
         return {}
@@ -70,12 +72,12 @@ def read_attributes(descriptor: int) -> dict[str, bytes]:
     }
 
 
-def set_attributes(descriptor: int, attributes: "Mapping[str, bytes]") -> None:
+def set_extended_attributes(descriptor: int, attributes: "Mapping[str, bytes]") -> None:
     """Give an open new file these attributes, and drop an access control list that it inherited from its directory.
 
     Raises OSError, which names the attribute, if one cannot be kept. A label is kept if that is permitted.
     """
-    present = read_attributes(descriptor)
+    present = read_extended_attributes(descriptor)
     if ACCESS_LIST in present and ACCESS_LIST not in attributes:
         os.removexattr(descriptor, ACCESS_LIST)
     for name, value in attributes.items():

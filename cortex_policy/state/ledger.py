@@ -7,11 +7,11 @@ from cortex_policy.core.model import Budget
 from cortex_policy.state import (
     BOOT_PREFIX,
     OPEN_DIRECTORY,
-    boot_id,
     fcntl,
-    make_state_error,
+    find_named_or_default_state_directory,
+    make_state_unavailable_error,
+    read_boot_id,
     sha256,
-    state_directory,
     unlock_and_close,
 )
 from cortex_policy.state import ledger_ring as rings
@@ -34,10 +34,10 @@ MAX_LIMIT = 1 << 44
 
 def open_or_make_budget_directory(root_identity: tuple[int, int], boot: bytes, state_dir: str) -> int:
     """Open the directory that holds a root's budgets, and create it if it is missing."""
-    base, name = state_directory(state_dir), format_budget_directory_name(root_identity, boot)
-    parent = open_or_make_state_directory(base, None, base)
+    base, name = find_named_or_default_state_directory(state_dir), format_budget_directory_name(root_identity, boot)
+    parent = open_or_make_private_directory(base, None, base)
     try:
-        return open_or_make_state_directory(name, parent, f"{base}/{name}")
+        return open_or_make_private_directory(name, parent, f"{base}/{name}")
     finally:
         os.close(parent)
 
@@ -48,19 +48,19 @@ def format_budget_directory_name(root_identity: tuple[int, int], boot: bytes) ->
     return mark + str(sha256(b"root %d %d " % root_identity + boot).hexdigest()[:32])
 
 
-def open_or_make_state_directory(name: str, parent: int | None, shown: str) -> int:
+def open_or_make_private_directory(name: str, parent: int | None, shown: str) -> int:
     """Open a directory of state, and create it if it is missing; raise StateError unless it is ours alone."""
     try:
         descriptor = os.open(name, OPEN_DIRECTORY, dir_fd=parent)
     except FileNotFoundError:
-        from cortex_policy.state.ledger_directory import make_state_directory  # noqa: PLC0415 - once in a directory's life
+        from cortex_policy.state.ledger_directory import make_private_directory  # noqa: PLC0415 - once in a directory's life
 
-        make_state_directory(name, parent, shown)
+        make_private_directory(name, parent, shown)
         descriptor = os.open(name, OPEN_DIRECTORY, dir_fd=parent)
     except OSError as error:
-        from cortex_policy.state.ledger_directory import make_wrong_kind_error  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.ledger_directory import make_state_open_error  # noqa: PLC0415 - only a failure needs it
 
-        raise make_wrong_kind_error(error, shown, parent) from None
+        raise make_state_open_error(error, shown, parent) from None
     status = os.fstat(descriptor)
     if status.st_uid != os.geteuid() or status.st_mode & 0o077:
         from cortex_policy.state.ledger_directory import make_unsafe_directory_error  # noqa: PLC0415 - only a failure needs it
@@ -98,15 +98,15 @@ class Ledger:
 
     def _count(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
         if not (type(tool) is type(action) is str and type(limit) is type(cost) is int) or cost < 1:
-            from cortex_policy.core.input_values import require_budget_call  # noqa: PLC0415 - only from Python
+            from cortex_policy.core.input_values import require_budget_arguments  # noqa: PLC0415 - only from Python
 
-            tool, action, limit, cost = require_budget_call(tool, action, limit, cost)
+            tool, action, limit, cost = require_budget_arguments(tool, action, limit, cost)
         if fcntl is None:
-            raise make_state_error("this platform has no file locks")
+            raise make_state_unavailable_error("this platform has no file locks")
         if min(limit, MAX_LIMIT) < cost:
             return Budget(limit, 0, limit, None, 0)
         try:
-            boot = boot_id()
+            boot = read_boot_id()
             key = BudgetFileKey(boot, tool, action)
             directory = open_or_make_budget_directory(self.root_identity, boot, self.state_dir)
             try:
@@ -158,17 +158,21 @@ class _LedgerCall:
             ring = Ring(descriptor, self._key.identity)
             # INVARIANT: a ring that is not rebuilt holds more than the limit, so that nothing is taken
             if self._consume and ring.is_too_small(self._counted) and _can_rebuild(ring, self._counted):
-                from cortex_policy.state.ledger_maintenance import rebuild_budget  # noqa: PLC0415 - only if a limit was edited
+                from cortex_policy.state.ledger_maintenance import resize_and_lock_budget  # noqa: PLC0415 - only if a limit was edited
 
-                locked = rebuild_budget(self._directory, self._key, ring, self._counted, rings.now_ticks())
+                locked = resize_and_lock_budget(
+                    self._directory, self._key, ring, self._counted, rings.read_ticks_since_boot()
+                )
                 ring = Ring(locked, self._key.identity)
             return self._count_in_ring(ring) if self._delivery is None else self._count_delivery(self._delivery, ring)
         except DamagedFileError:
             from cortex_policy.state.ledger_maintenance import replace_damaged_budget  # noqa: PLC0415 - only if it is damaged
 
             # INVARIANT: the file is still locked, so that nobody maps it before it is replaced
-            replace_damaged_budget(self._directory, self._key, locked, self._counted, rings.now_ticks())
-            raise make_state_error("it was damaged, and is closed for one minute", "try again in a minute") from None
+            replace_damaged_budget(self._directory, self._key, locked, self._counted, rings.read_ticks_since_boot())
+            raise make_state_unavailable_error(
+                "it was damaged, and is closed for one minute", "try again in a minute"
+            ) from None
         finally:
             if locked != descriptor:
                 unlock_and_close(locked)
@@ -177,7 +181,7 @@ class _LedgerCall:
         """Count in the ring, but take nothing if another line of an agent's settings has delivered the same call."""
         from cortex_policy.state.counted_call_deliveries import CountedCallDeliveries  # noqa: PLC0415 - only the hooks of agents need it
 
-        now = rings.now_ticks()
+        now = rings.read_ticks_since_boot()
         descriptor = open_and_lock_counted_call_deliveries(self._directory, DELIVERIES, makes=self._consume)
         try:
             table = CountedCallDeliveries(descriptor, ring.identity, delivery, now)
@@ -195,7 +199,7 @@ class _LedgerCall:
 
     def _count_in_ring(self, ring: Ring) -> Budget:
         """Take the hits if they fit, and return the budget after that."""
-        limit, counted, now = self._limit, self._counted, rings.now_ticks()
+        limit, counted, now = self._limit, self._counted, rings.read_ticks_since_boot()
         wait = ring.wait_ticks(counted, self._cost, now)
         consumed = self._cost if self._consume and not wait else 0
         if consumed:
@@ -213,10 +217,10 @@ def open_and_lock_counted_call_deliveries(directory: int, name: str, *, makes: b
     descriptor = open_and_lock_budget_file(directory, name)
     if descriptor is not None or not makes:
         return descriptor
-    from cortex_policy.state.counted_call_deliveries import empty_table  # noqa: PLC0415 - once in a root's life
+    from cortex_policy.state.counted_call_deliveries import make_empty_table  # noqa: PLC0415 - once in a root's life
     from cortex_policy.state.ledger_maintenance import create_and_lock_state_file  # noqa: PLC0415 - as above
 
-    return create_and_lock_state_file(directory, name, empty_table())
+    return create_and_lock_state_file(directory, name, make_empty_table())
 
 
 def _budget_of_repeat(ring: Ring, limit: int, now: int) -> Budget:
@@ -226,7 +230,9 @@ def _budget_of_repeat(ring: Ring, limit: int, now: int) -> Budget:
 
 def _can_rebuild(ring: Ring, limit: int) -> bool:
     """Whether a file can be replaced by one for another limit, without copying more slots than a file may have."""
-    return ring.count_used(limit, rings.now_ticks()) // rings.hits_per_slot(limit) <= rings.EXACT_LIMIT
+    return (
+        ring.count_used(limit, rings.read_ticks_since_boot()) // rings.compute_hits_per_slot(limit) <= rings.EXACT_LIMIT
+    )
 
 
 def _sweep_if_due(directory: int, now: int) -> None:

@@ -8,7 +8,7 @@ from shlex import quote
 
 from cortex_policy.core.model import StateError
 from cortex_policy.core.text import format_os_error
-from cortex_policy.state import BOOT_PREFIX, OPEN_FILES_HINT, make_state_error
+from cortex_policy.state import BOOT_PREFIX, OPEN_FILES_HINT, make_state_unavailable_error
 
 _LOCAL = frozenset((
     "ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "ramfs", "overlay", "zfs", "f2fs", "bcachefs", "jfs", "devtmpfs",
@@ -23,14 +23,14 @@ _ELSEWHERE = "name a local directory of your own with CORTEX_POLICY_STATE_DIR"
 def make_unusable_state_error(error: OSError, shown: str) -> StateError:
     """Return the error for state that cannot be opened, made or written, with a hint for this place."""
     if error.errno in (errno.EMFILE, errno.ENFILE):
-        return make_state_error(format_os_error(error), OPEN_FILES_HINT)
+        return make_state_unavailable_error(format_os_error(error), OPEN_FILES_HINT)
     named = error.filename if isinstance(error.filename, str) else ""
     if named.startswith(("/proc/sys/", "/proc/self/")):  # the id of this boot, and the mounts
-        return make_state_error(f"`{named}`: {format_os_error(error)}", "mount /proc here")
-    return make_state_error(f"`{shown}`: {format_os_error(error)}", _ELSEWHERE)
+        return make_state_unavailable_error(f"`{named}`: {format_os_error(error)}", "mount /proc here")
+    return make_state_unavailable_error(f"`{shown}`: {format_os_error(error)}", _ELSEWHERE)
 
 
-def make_wrong_kind_error(error: OSError, shown: str = "", parent: int | None = None) -> Exception:
+def make_state_open_error(error: OSError, shown: str = "", parent: int | None = None) -> Exception:
     """Return the error for a wrong kind of object: a directory of state if `shown`, else one of its files."""
     if shown and error.errno in (*_WRONG_KINDS, errno.EACCES):
         try:
@@ -42,10 +42,10 @@ def make_wrong_kind_error(error: OSError, shown: str = "", parent: int | None = 
     if error.errno not in _WRONG_KINDS:
         return error
     if shown:
-        return make_state_error(
+        return make_state_unavailable_error(
             f"`{shown}` is a link, or not a directory", f"look at it, then remove it with `rm -r {quote(shown)}`"
         )
-    return make_state_error(
+    return make_state_unavailable_error(
         "a state file has another owner, more than one link or the wrong type",
         "drop it with `cortex-policy rate purge`",
     )
@@ -55,21 +55,21 @@ def make_unsafe_directory_error(shown: str, status: os.stat_result) -> StateErro
     """Return the error for a directory of state that is not ours alone."""
     if status.st_uid != os.geteuid():
         return _foreign_owner_error(shown, status.st_uid)
-    return make_state_error(f"`{shown}` is open to others", f"fix it with `chmod 700 {quote(shown)}`")
+    return make_state_unavailable_error(f"`{shown}` is open to others", f"fix it with `chmod 700 {quote(shown)}`")
 
 
 def _foreign_owner_error(shown: str, owner: int) -> StateError:
     """Return the error for a name that another user owns: counting elsewhere would be a second budget."""
-    from cortex_policy.state.users import user_label  # noqa: PLC0415 - it loads `pwd`
+    from cortex_policy.state.users import format_user  # noqa: PLC0415 - it loads `pwd`
 
     hint = f"root looks at it, then removes it with `rm -r {quote(shown)}`; or {_ELSEWHERE}"
-    return make_state_error(f"`{shown}` belongs to {user_label(owner)}", hint)
+    return make_state_unavailable_error(f"`{shown}` belongs to {format_user(owner)}", hint)
 
 
-def make_state_directory(name: str, parent: int | None, shown: str) -> None:
+def make_private_directory(name: str, parent: int | None, shown: str) -> None:
     """Make a directory of state unless another process just did."""
     if parent is not None:  # before there is anything below it, so that a kill here skips no check
-        require_local_file_system(parent, shown)
+        require_known_local_file_system(parent, shown)
         _remove_other_boots(parent, name)
     try:
         os.mkdir(name, 0o700, dir_fd=parent)
@@ -77,26 +77,28 @@ def make_state_directory(name: str, parent: int | None, shown: str) -> None:
         return
 
 
-def require_local_file_system(descriptor: int, shown: str) -> None:
+def require_known_local_file_system(descriptor: int, shown: str) -> None:
     """Raise StateError if a directory is not on a local file system: `flock` may not exclude others there."""
     if sys.platform != "linux":
         return
     kind = _file_system_of(os.readlink(f"/proc/self/fd/{descriptor}"))
     if kind not in _LOCAL:
-        raise make_state_error(f"`{shown}` is on `{kind}`, which is not known to be local", "name a local directory")
+        raise make_state_unavailable_error(
+            f"`{shown}` is on `{kind}`, which is not known to be local", "name a local directory"
+        )
 
 
-def is_on_local_file_system(path: str) -> bool:
+def is_on_known_local_file_system(path: str) -> bool:
     """Whether a directory is known to be on a local file system, whose changes this kernel sees."""
     return sys.platform == "linux" and _file_system_of(path) in _LOCAL
 
 
 def _file_system_of(path: str) -> str:
     with open("/proc/self/mountinfo", "rb") as mounts:
-        return file_system_type(os.fsencode(path), mounts.read())
+        return find_file_system_type_in_mounts(os.fsencode(path), mounts.read())
 
 
-def file_system_type(path: bytes, mounts: bytes) -> str:
+def find_file_system_type_in_mounts(path: bytes, mounts: bytes) -> str:
     """Return the type of the file system of a path, by the longest mount point above it."""
     best, kind = -1, b""
     for line in mounts.split(b"\n")[:-1]:  # a name may hold other characters that end a line elsewhere

@@ -5,13 +5,23 @@ import stat
 import sys
 
 from cortex_policy.core.model import StateError
-from cortex_policy.state import is_still_same_file, lock_file, time_namespace, unlock_and_close, unlock_file
+from cortex_policy.state import (
+    is_open_state_file_still_linked,
+    lock_file,
+    read_time_namespace_id,
+    unlock_and_close,
+    unlock_file,
+)
 from cortex_policy.state.ledger_ring import (
     AT_HEAD,
     BROKEN,
     DELIVERIES,
     HEADER,
+    LAYOUT,
+    MAGIC,
+    MAGIC_TAG,
     NOTHING,
+    PRIME,
     SHARED_DELIVERIES,
     SWEEP_MARKER,
     WINDOW_TICKS,
@@ -19,8 +29,7 @@ from cortex_policy.state.ledger_ring import (
     BudgetFileKey,
     DamagedFileError,
     Ring,
-    hits_per_slot,
-    make_magic_word,
+    compute_hits_per_slot,
     open_and_lock_budget_file,
 )
 
@@ -55,9 +64,9 @@ def replace_damaged_budget(directory: int, key: BudgetFileKey, damaged: int, lim
     unlock_and_close(_put_file_in_place(directory, key.name, _ring_bytes(key, limit, [], closed=now + WINDOW_TICKS)))
 
 
-def rebuild_budget(directory: int, key: BudgetFileKey, ring: Ring, limit: int, now: int) -> int:
+def resize_and_lock_budget(directory: int, key: BudgetFileKey, ring: Ring, limit: int, now: int) -> int:
     """Replace a file by one that holds a new limit, its live hits copied; return it open and locked."""
-    hits, step = ring.count_used(limit, now), hits_per_slot(limit)
+    hits, step = ring.count_used(limit, now), compute_hits_per_slot(limit)
     oldest, mask = ring.head - hits, (1 << ring.bits) - 1
     slots = memoryview(os.pread(ring.descriptor, WORD << ring.bits, HEADER)).cast("q")
     # a slot of several hits gets the time of the newest of them, and so does the rest
@@ -69,12 +78,12 @@ def rebuild_budget(directory: int, key: BudgetFileKey, ring: Ring, limit: int, n
 
 def _ring_bytes(key: BudgetFileKey, limit: int, live: list[int], *, closed: int = 0, head: int = 0) -> memoryview:
     """Return the bytes of a file for a limit, with these sealed words in its first slots."""
-    step = hits_per_slot(limit)
+    step = compute_hits_per_slot(limit)
     bits = max(2, (limit // step + 2).bit_length(), len(live).bit_length())
     header = [
-        make_magic_word(),
+        (MAGIC << 16 | LAYOUT) * PRIME + MAGIC_TAG,  # the word that every file begins with
         key.identity,
-        *map(key.seal, (bits, step, closed, time_namespace())),
+        *map(key.seal, (bits, step, closed, read_time_namespace_id())),
         NOTHING,
         key.seal(head),
     ]
@@ -122,7 +131,7 @@ def remove_budget(directory: int, name: str) -> bool:
     return True
 
 
-def remove_all_budgets(directory: int) -> int:
+def remove_budgets_in_directory(directory: int) -> int:
     """Remove everything in a root's directory, of any kind; return how many budgets or other objects there were."""
     removed = 0
     for name in os.listdir(directory):
@@ -200,7 +209,7 @@ def _remove_idle(directory: int, name: str, now: int) -> None:
     try:
         lock_file(descriptor, waits=False)
         # INVARIANT: no ring is read from a removed file: that would revive it for processes that have it mapped
-        if not is_still_same_file(descriptor):
+        if not is_open_state_file_still_linked(descriptor):
             return
         if name in _TABLES:
             _remove_idle_deliveries(directory, name, descriptor, now)

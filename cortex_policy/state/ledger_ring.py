@@ -6,11 +6,11 @@ import time
 
 from cortex_policy.state import (
     CLOCK,
-    is_still_same_file,
+    is_open_state_file_still_linked,
     lock_file,
-    make_state_error,
+    make_state_unavailable_error,
+    read_time_namespace_id,
     sha256,
-    time_namespace,
     unlock_and_close,
 )
 
@@ -39,17 +39,17 @@ class DamagedFileError(Exception):
     """A word of the file is damaged."""
 
 
-def now_ticks() -> int:
+def read_ticks_since_boot() -> int:
     """Return the time since boot in ticks; no setting of the wall clock moves it."""
     return time.clock_gettime_ns(CLOCK) >> TICK_BITS
 
 
-def hits_per_slot(limit: int) -> int:
+def compute_hits_per_slot(limit: int) -> int:
     """Return how many hits share a slot."""
     return 1 if limit <= EXACT_LIMIT else -(-limit // COARSE_SLOTS)
 
 
-def format_budget_name(tool: str, action: str) -> str:
+def join_tool_and_action(tool: str, action: str) -> str:
     """Return the text that names a budget, joined as the original joins it: two pairs that give one text share it."""
     return f"{tool}:{action}"
 
@@ -63,9 +63,9 @@ class BudgetFileKey:
 
     def __init__(self, boot: bytes, tool: str, action: str) -> None:
         """Hash the key with the boot, so that no name can be read from it and no other boot's file is opened."""
-        key = format_budget_name(tool, action).encode("utf-8", "surrogatepass")
+        key = join_tool_and_action(tool, action).encode("utf-8", "surrogatepass")
         self.name = sha256(b"key " + boot + key).hexdigest()[:40]
-        sealed = sha256(b"seal %d " % time_namespace() + boot + key).digest()
+        sealed = sha256(b"seal %d " % read_time_namespace_id() + boot + key).digest()
         # half of it is of the name, so that a sweep sees the bytes of another key
         self.identity = int(self.name[:8], 16) << 31 | int.from_bytes(sealed[:4], "big") >> 1
         self.tag = _seal_tag(self.identity)
@@ -134,9 +134,9 @@ class Ring:
 
     def is_too_small(self, limit: int) -> bool:
         """Whether the file is too short, or counts too coarsely, for a limit."""
-        return limit >= (self.hits_per_slot << self.bits) - self.hits_per_slot or self.hits_per_slot > hits_per_slot(
-            limit
-        )
+        return limit >= (
+            self.hits_per_slot << self.bits
+        ) - self.hits_per_slot or self.hits_per_slot > compute_hits_per_slot(limit)
 
     def wait_ticks(self, limit: int, cost: int, now: int) -> int:
         """Return how long until `cost` more hits fit into `limit`: one read, however large the limit is."""
@@ -186,7 +186,7 @@ class Ring:
     def is_idle(self, now: int) -> bool:
         """Whether it holds no live hit; only a process with the same clock can know."""
         newest = self._tick_of_hit(self.head - 1) if self.head else 0
-        return self.clock == time_namespace() and now >= self.closed and newest + WINDOW_TICKS <= now
+        return self.clock == read_time_namespace_id() and now >= self.closed and newest + WINDOW_TICKS <= now
 
     def _store(self, index: int, value: int) -> None:
         self._write((value * PRIME + self.tag).to_bytes(WORD, sys.byteorder), WORD * index)
@@ -196,17 +196,12 @@ class Ring:
             raise OSError(28, "short write")
 
 
-def make_magic_word() -> int:
-    """Return the word that every file begins with."""
-    return (MAGIC << 16 | LAYOUT) * PRIME + MAGIC_TAG
-
-
 def _check_layout(word: int) -> None:
     value, tag = divmod(word, PRIME)
     if tag != MAGIC_TAG or value >> 16 != MAGIC:
         raise DamagedFileError
     if value & 0xFFFF != LAYOUT:
-        raise make_state_error(
+        raise make_state_unavailable_error(
             "it was made by another version of this program", "drop it with `cortex-policy rate purge`"
         )
 
@@ -219,15 +214,15 @@ def open_and_lock_budget_file(directory: int, name: str) -> int | None:
         except FileNotFoundError:
             return None
         except OSError as error:
-            from cortex_policy.state.ledger_directory import make_wrong_kind_error  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.ledger_directory import make_state_open_error  # noqa: PLC0415 - only a failure needs it
 
-            raise make_wrong_kind_error(error) from None
+            raise make_state_open_error(error) from None
         try:
             lock_file(descriptor)
-            if is_still_same_file(descriptor):
+            if is_open_state_file_still_linked(descriptor):
                 return descriptor
         except BaseException:
             unlock_and_close(descriptor)
             raise
         unlock_and_close(descriptor)
-    raise make_state_error("its file is replaced again and again")
+    raise make_state_unavailable_error("its file is replaced again and again")

@@ -4,7 +4,7 @@ from cortex_policy.core.model import Budget, BudgetServerError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.core.budgets import Budgets
+    from cortex_policy.core.budgets_interface import Budgets
     from cortex_policy.state.ledger import Ledger
 
 _PARTS = 1_000_000  # a share is as exact as that

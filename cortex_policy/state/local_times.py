@@ -10,17 +10,17 @@ if TYPE_CHECKING:
 _UTC_TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)")
 
 
-def localize_times(text: str, stream: "TextIO | None" = None) -> str:
+def localize_times_if_terminal(text: str, stream: "TextIO | None" = None) -> str:
     """Return a text of ours with each UTC time in it made local, if the stream is a terminal; None is standard output.
 
     Seconds are the finest that people are shown.
     """
     if not (stream if stream is not None else sys.stdout).isatty():
         return text
-    return localize_times_in(text)
+    return localize_times_in_text(text)
 
 
-def localize_times_in(text: str) -> str:
+def localize_times_in_text(text: str) -> str:
     """Return a text of ours with each UTC time in it made local."""
     return _UTC_TIME.sub(lambda found: localize_time(found[0]), text)
 

@@ -7,9 +7,9 @@ import mmap
 import os
 from time import clock_gettime_ns
 
-from cortex_policy.core.input_values import require_budget_call
+from cortex_policy.core.input_values import require_budget_arguments
 from cortex_policy.core.model import Budget
-from cortex_policy.state import CLOCK, fcntl, unlock_and_close, unlock_file, wait_for_lock
+from cortex_policy.state import CLOCK, fcntl, lock_within_one_second, unlock_and_close, unlock_file
 from cortex_policy.state.ledger import MAX_LIMIT
 from cortex_policy.state.ledger_ring import (
     AT_HEAD,
@@ -23,7 +23,7 @@ from cortex_policy.state.ledger_ring import (
     BudgetFileKey,
     DamagedFileError,
     Ring,
-    now_ticks,
+    read_ticks_since_boot,
 )
 
 TYPE_CHECKING = False
@@ -83,7 +83,7 @@ class MappedFile:
         # the limits that it counts: above all hits fit in, below it counts too coarsely
         self.limit_end = min((ring.hits_per_slot << ring.bits) - ring.hits_per_slot, MAX_LIMIT + 1)
         self.min_limit = max(EXACT_LIMIT, (ring.hits_per_slot - 1) * COARSE_SLOTS) + 1 if ring.hits_per_slot > 1 else 1
-        self.look_at = now_ticks() * PRIME + ring.tag + _SECOND  # then its name is looked up again
+        self.look_at = read_ticks_since_boot() * PRIME + ring.tag + _SECOND  # then its name is looked up again
         self.denied_limit = self.denied_head = self.denied_until = 0
         self.first_used = 0  # all hits below this number have left the window
 
@@ -123,7 +123,7 @@ def _take_hits(file: MappedFile) -> "Generator[bool, int, None]":  # noqa: C901,
     while True:
         asked = yield answer
         if asked is not limit:
-            limit, free, ahead = require_budget_call("", "", asked, 1)[2], 0, 0
+            limit, free, ahead = require_budget_arguments("", "", asked, 1)[2], 0, 0
             if not file.min_limit <= limit < file.limit_end:
                 return
         if file.denied_until:
@@ -135,7 +135,7 @@ def _take_hits(file: MappedFile) -> "Generator[bool, int, None]":  # noqa: C901,
             try:
                 flock(descriptor, exclusive)
             except BlockingIOError:
-                wait_for_lock(descriptor)
+                lock_within_one_second(descriptor)
             word = words[at_head]
             if word != last:
                 if word < 0 or word % prime != tag:
@@ -173,7 +173,7 @@ def map_and_unlock(descriptor: int, key: BudgetFileKey) -> MappedFile | None:
     """Map a locked file and unlock it; None if it is damaged, or closed for now."""
     try:
         ring = Ring(descriptor, key.identity)
-        is_kept = ring.closed <= now_ticks()
+        is_kept = ring.closed <= read_ticks_since_boot()
         mapping = mmap.mmap(descriptor, HEADER + (WORD << ring.bits)) if is_kept else None
         unlock_file(descriptor)
     except DamagedFileError:
@@ -213,13 +213,13 @@ def read_budget_of_denial(file: MappedFile, limit: int) -> Budget | None:
     return Budget(limit, limit, 0, ((until - now) // PRIME << TICK_BITS) / 1e9, 0)
 
 
-def peek_usage(file: MappedFile, limit: int) -> tuple[int, float] | None:
+def peek_used_hits_and_seconds_left(file: MappedFile, limit: int) -> tuple[int, float] | None:
     """Return what is used, and the seconds until one more fits; None if the file must be looked up or read again."""
     stamp = (clock_gettime_ns(CLOCK) >> TICK_BITS) * PRIME + file.tag
-    return peek_usage_after_hit(file, limit) if stamp < file.look_at else None
+    return peek_used_hits_and_seconds_after_hit(file, limit) if stamp < file.look_at else None
 
 
-def peek_usage_after_hit(file: MappedFile, limit: int) -> tuple[int, float] | None:
+def peek_used_hits_and_seconds_after_hit(file: MappedFile, limit: int) -> tuple[int, float] | None:
     """Return what is used right after a hit of this process, and the seconds until one more fits.
 
     None if the file must be read. Nothing is locked: hits that others took by now are in it.

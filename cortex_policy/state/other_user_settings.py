@@ -4,7 +4,7 @@ import os
 import pwd
 import sys
 
-from cortex_policy.state.safe_directories import open_directory_below, open_without_links
+from cortex_policy.state.safe_directories import open_directory_below, open_directory_without_links
 
 _NAMES = (
     ("Library", "Application Support", "cortex-policy") if sys.platform == "darwin" else (".config", "cortex-policy")
@@ -19,7 +19,7 @@ def open_user_settings_directory(user: pwd.struct_passwd) -> int:
     home = os.path.realpath(user.pw_dir, strict=True)
     if not os.path.isdir(home):  # as of many users of daemons
         raise FileNotFoundError(home)
-    directory = open_without_links(home)
+    directory = open_directory_without_links(home)
     for name in _NAMES:
         above = directory
         try:

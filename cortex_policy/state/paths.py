@@ -9,8 +9,13 @@ import stat
 from cortex_policy.core import Value
 from cortex_policy.core.engine import find_matching_scope
 from cortex_policy.core.model import ResolvedPath, StateError
-from cortex_policy.core.path_arguments import collapse_path, make_relative_to_root, path_arguments
-from cortex_policy.state import dot_cortex_path, policy_path, state_directory, system_and_user_settings_directories
+from cortex_policy.core.path_arguments import collapse_path, find_path_arguments, make_relative_to_root_or_none
+from cortex_policy.state import (
+    find_named_or_default_state_directory,
+    find_system_and_user_settings_directories,
+    make_dot_cortex_path,
+    make_policy_directory_path,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +44,7 @@ class ProtectedPaths(Value):
     holder: Identity | None = None
 
 
-def protected_paths(origin: "Origin", settings: "Settings") -> ProtectedPaths:
+def find_protected_paths(origin: "Origin", settings: "Settings") -> ProtectedPaths:
     """Return what no path of a call may lead to: it governs the grant, or remembers its calls."""
     identities = {origin.policy_identity, origin.tools_identity}
     named = (
@@ -47,14 +52,18 @@ def protected_paths(origin: "Origin", settings: "Settings") -> ProtectedPaths:
     )  # fmt: skip
     files = [file for file in named if file is not None]
     try:
-        names = [state_directory(settings.state_dir), *system_and_user_settings_directories(), *files]
+        names = [
+            find_named_or_default_state_directory(settings.state_dir),
+            *find_system_and_user_settings_directories(),
+            *files,
+        ]
     except StateError:  # the ledger says so, once every other rule lets the call pass
-        names = [*system_and_user_settings_directories(), *files]
+        names = [*find_system_and_user_settings_directories(), *files]
     for name in names:
         identity = _identity_of(name)
         if identity is not None:  # else it is not there (yet): its name guards it
             identities.add(identity)
-    holder = _identity_of(dot_cortex_path(origin.root))
+    holder = _identity_of(make_dot_cortex_path(origin.root))
     log = settings.audit_file
     logs = () if log is None else (log, os.path.realpath(log))  # and what they are rotated to
     return ProtectedPaths(
@@ -81,11 +90,11 @@ def resolve_path_arguments(
 
     Raises StateError if this process has no descriptor or memory left.
     """
-    paths = {(argument, given): 1 for argument, given, _ in path_arguments(grant, args) if given is not None}
+    paths = {(argument, given): 1 for argument, given, _ in find_path_arguments(grant, args) if given is not None}
     return tuple(_resolve_path(argument, given, origin, protected, grant.fs_scope, start) for argument, given in paths)
 
 
-def working_directory() -> str | None:
+def read_working_directory_or_none() -> str | None:
     """Return the working directory, None if it is gone."""
     try:
         here = os.getcwd()
@@ -98,7 +107,7 @@ def _resolve_path(
     argument: str, given: str, origin: "Origin", protected: ProtectedPaths, scopes: tuple[str, ...], start: str | None
 ) -> ResolvedPath:
     text, nul, _ = given.partition("\0")  # what C reads of it
-    here = None if text.startswith("/") else working_directory() if start is None else start
+    here = None if text.startswith("/") else read_working_directory_or_none() if start is None else start
     if here is None and not text.startswith("/"):
         # from a deleted directory `..` still leads somewhere: no scope can be shown to hold
         return ResolvedPath(argument, given, protected_reason="cannot be resolved: the working directory is gone")
@@ -126,11 +135,11 @@ def _resolve_path(
     if error := walk.error or collapsed_walk.error:
         error = f"cannot be resolved: {error}"
         return ResolvedPath(argument, given, normalized, error=error, protected_reason=protected_reason)
-    resolved_inside, error = make_relative_to_root(resolved, origin.root), "holds a NUL" if nul else ""
+    resolved_inside, error = make_relative_to_root_or_none(resolved, origin.root), "holds a NUL" if nul else ""
     if (
         resolved_collapsed != resolved
         and find_matching_scope(scopes, resolved_inside)
-        and not find_matching_scope(scopes, make_relative_to_root(resolved_collapsed, origin.root))
+        and not find_matching_scope(scopes, make_relative_to_root_or_none(resolved_collapsed, origin.root))
     ):
         error = error or f"leads to `{resolved_collapsed}` once its `..` are collapsed, which is in no scope"
     return ResolvedPath(argument, given, normalized, resolved_inside, resolved, error, protected_reason)
@@ -195,11 +204,11 @@ class PathWalk:
             status = os.stat(part, dir_fd=self._here, follow_symlinks=False)
         except OSError as error:
             if not isinstance(error, FileNotFoundError):
-                from cortex_policy.state.path_errors import format_path_failure, is_name_too_long  # noqa: PLC0415 - few ways fail
+                from cortex_policy.state.path_errors import format_path_failure_or_raise, is_name_too_long_error  # noqa: PLC0415 - few ways fail
 
-                if not is_name_too_long(error):
-                    raise UnresolvablePathError(format_path_failure(error)) from None
-                self.error = self.error or format_path_failure(error)
+                if not is_name_too_long_error(error):
+                    raise UnresolvablePathError(format_path_failure_or_raise(error)) from None
+                self.error = self.error or format_path_failure_or_raise(error)
             self._below.append(part)
             return
         self._components += 1
@@ -230,9 +239,9 @@ class PathWalk:
         try:
             target = os.readlink(link, dir_fd=self._here)
         except OSError as error:
-            from cortex_policy.state.path_errors import format_path_failure  # noqa: PLC0415 - few ways fail
+            from cortex_policy.state.path_errors import format_path_failure_or_raise  # noqa: PLC0415 - few ways fail
 
-            raise UnresolvablePathError(format_path_failure(error)) from None
+            raise UnresolvablePathError(format_path_failure_or_raise(error)) from None
         if target.startswith("/"):
             self._enter_directory("/")
             del self._trail[1:]
@@ -262,14 +271,14 @@ def _open_component(name: str, directory: int | None) -> int:
     try:
         return os.open(name, OPEN_COMPONENT, dir_fd=directory)
     except OSError as error:
-        from cortex_policy.state.path_errors import format_path_failure  # noqa: PLC0415 - few ways fail
+        from cortex_policy.state.path_errors import format_path_failure_or_raise  # noqa: PLC0415 - few ways fail
 
-        raise UnresolvablePathError(format_path_failure(error)) from None
+        raise UnresolvablePathError(format_path_failure_or_raise(error)) from None
 
 
 def _inside_root(collapsed: str, origin: "Origin") -> str | None:
     """Spell a collapsed path relative to the root, which may have been reached through links."""
-    inside = make_relative_to_root(collapsed, origin.root)
+    inside = make_relative_to_root_or_none(collapsed, origin.root)
     if inside is not None:
         return inside
     ancestor, parts = "", [part for part in collapsed.split("/") if part]
@@ -293,8 +302,8 @@ def list_rotated_log_prefixes(log: str) -> tuple[str, ...]:
 
 def _protection_text(path: str, protected: ProtectedPaths, origin: "Origin") -> str:
     """Say what a path would govern; compared without case, as some file systems do."""
-    folded, holder = path.casefold(), dot_cortex_path(origin.root)
-    for name in (policy_path(origin.root), *protected.paths):
+    folded, holder = path.casefold(), make_dot_cortex_path(origin.root)
+    for name in (make_policy_directory_path(origin.root), *protected.paths):
         if folded == name.casefold() or folded.startswith(name.casefold() + "/"):
             return f"lies in `{name}`, which governs grants"
     for name in protected.logs:

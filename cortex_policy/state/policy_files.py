@@ -10,25 +10,25 @@ if TYPE_CHECKING:
     from typing import Never
 
 
-def is_policy_name(word: str) -> bool:
+def is_grant_id_or_hooks_toml(word: str) -> bool:
     """Whether a stamp can have a digest under a name: that of a grant, or of `hooks.toml`."""
     return word == HOOKS_TOML or is_grant_id(word)
 
 
-def check_policy_name(word: str) -> None:
+def check_grant_id_or_hooks_toml(word: str) -> None:
     """Raise GrantError (grant_not_found) for a word that can name no grant, and is not `hooks.toml`."""
     if word != HOOKS_TOML:
         check_grant_id(word)
 
 
-def path_below_policy(name: str) -> str:
+def make_relative_policy_file_path(name: str) -> str:
     """Return the path of a file below `.cortex/policy`."""
     return name if name == HOOKS_TOML else f"tools/{name}.json"
 
 
-def read_policy_file(root: Root, name: str) -> bytes | None:
+def read_policy_file_or_none(root: Root, name: str) -> bytes | None:
     """Return the bytes of a file, None if it does not exist; take no lock. Raise GrantError (22) for a link."""
-    *above, file = path_below_policy(name).split("/")
+    *above, file = make_relative_policy_file_path(name).split("/")
     try:
         with PolicyDirectory(TrustCheck(root), *above) as directory:
             return directory.read(file, MAX_BYTES + 1)
@@ -49,9 +49,9 @@ def hint_at_grant_or_nothing(root: Root, name: str) -> str:
 
 def raise_file_not_found(root: Root, name: str) -> "Never":
     """Raise GrantError (20) for a file that does not exist; for a grant it names those that exist."""
-    from cortex_policy.state.grants_errors import root_option  # noqa: PLC0415 - only a failure needs it
+    from cortex_policy.state.grants_errors import format_root_option  # noqa: PLC0415 - only a failure needs it
 
     if name != HOOKS_TOML:
         read_grant(root, name)
-    hint = f"make one with `cortex-policy hook init{root_option(root)}`" if name == HOOKS_TOML else "try again"
-    raise GrantError(GRANT_NOT_FOUND, f"there is no `{root.policy_path}/{path_below_policy(name)}`", hint)
+    hint = f"make one with `cortex-policy hook init{format_root_option(root)}`" if name == HOOKS_TOML else "try again"
+    raise GrantError(GRANT_NOT_FOUND, f"there is no `{root.policy_path}/{make_relative_policy_file_path(name)}`", hint)

@@ -30,7 +30,7 @@ class TrustProblem(Value):
     sentence: str
 
 
-def explain_trust_problems(
+def find_trust_problems_with_acl(
     target: int | str, status: os.stat_result, owners: "Container[int]", *, is_sticky_safe: bool = False
 ) -> list[tuple[str, str]]:
     """Return each doubt about an object, open or by its path; `grants.find_trust_problems` says what counts."""
@@ -57,7 +57,7 @@ def _is_unambiguous_uid(uid: int) -> bool:
         return False
 
 
-def is_private_group(gid: int, owner: int) -> bool:
+def is_gid_equal_to_owner_uid(gid: int, owner: int) -> bool:
     """Whether a group is the owner's own, by its number, or 0 if the caller's is 0: such a group may write.
 
     A user namespace may show a shared group under the number of a user, so the numbers outside must be equal, too.
@@ -117,13 +117,13 @@ def _other_writer_phrases(target: int | str, status: os.stat_result, owners: "Co
 
 def _named_writers(entries: dict[int, list[int]], status: os.stat_result, owners: "Container[int]") -> "Iterator[str]":
     """Name the users and groups, other than the owner's own, that an ACL or, without one, the mode lets write."""
-    if (_OWN_GROUP in entries or not entries) and not is_private_group(status.st_gid, status.st_uid):
+    if (_OWN_GROUP in entries or not entries) and not is_gid_equal_to_owner_uid(status.st_gid, status.st_uid):
         yield f"is writable by group {status.st_gid}"
     for uid in entries.get(_USER, ()):
         if uid not in owners:
             yield f"has an ACL that lets user {uid} write it"
     for gid in entries.get(_GROUP, ()):
-        if not is_private_group(gid, status.st_uid):
+        if not is_gid_equal_to_owner_uid(gid, status.st_uid):
             yield f"has an ACL that lets group {gid} write it"
 
 

@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 
 from cortex_policy.state.inherited_attributes import ROOT, choose_owner_of_new_file
-from cortex_policy.state.possible_writers import explain_trust_problems
+from cortex_policy.state.possible_writers import find_trust_problems_with_acl
 
 _BELOW = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _STEP = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC  # needs no read permission
@@ -35,7 +35,7 @@ def open_directory_below(parent: int, name: str) -> int:
     return os.open(name, _BELOW, dir_fd=parent)
 
 
-def open_without_links(path: str) -> int:
+def open_directory_without_links(path: str) -> int:
     """Open a directory by its absolute path, no component of which may be a link."""
     descriptor, names = os.open("/", _STEP), [name for name in path.split("/") if name]
     for name in (*names, "."):
@@ -75,4 +75,4 @@ def is_private_path(path: str) -> bool:
 
 
 def _is_private(path: str) -> bool:
-    return not explain_trust_problems(path, os.lstat(path), (ROOT, os.geteuid()), is_sticky_safe=True)
+    return not find_trust_problems_with_acl(path, os.lstat(path), (ROOT, os.geteuid()), is_sticky_safe=True)

@@ -22,11 +22,11 @@ from cortex_policy.core.settings import (
     USER,
     Layer,
     flatten_settings_document,
-    is_valid_setting,
+    is_valid_setting_value,
+    make_settings_by_variable,
     parse_setting_or_text,
-    parse_shared_value,
+    parse_shared_variable,
     resolve_setting,
-    settings_by_variable,
 )
 from cortex_policy.core.toml import decode_toml
 from cortex_policy.state import (
@@ -34,11 +34,11 @@ from cortex_policy.state import (
     OPEN_FILE,
     STATE_DIR,
     Root,
-    default_state_directory,
+    find_default_rate_state_directory,
+    find_system_and_user_settings_directories,
+    make_policy_directory_path,
     may_hold_settings,
-    policy_path,
     read_all,
-    system_and_user_settings_directories,
 )
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, find_trust_problems
 
@@ -68,9 +68,9 @@ def merge_settings_layers(layers: list[Layer]) -> Settings:
     values: dict[str, Any] = {
         field: resolve_setting(layers, name).effective.value
         for field in Settings.__match_args__
-        if (name := find_setting_name(field)) in named
+        if (name := find_setting_name_of_field(field)) in named
     }
-    settings = Settings(**{"state_dir": default_state_directory(), **values})
+    settings = Settings(**{"state_dir": find_default_rate_state_directory(), **values})
     if settings.budgets_url is not None:
         from cortex_policy.state.budget_settings_check import raise_if_budget_settings_incomplete  # noqa: PLC0415 - few hosts share budgets
 
@@ -78,7 +78,7 @@ def merge_settings_layers(layers: list[Layer]) -> Settings:
     return settings
 
 
-def find_setting_name(field: str) -> str:
+def find_setting_name_of_field(field: str) -> str:
     """Return the name of the setting that a field of `Settings` has the value of."""
     table, _, rest = field.partition("_")
     return f"{table}.{rest}" if table in _TABLES_OF_FIELDS else field
@@ -90,13 +90,13 @@ def find_state_directory() -> str:
     Raises GrantError (settings_invalid) if one of these files cannot be trusted.
     """
     named = os.environ.get(STATE_DIR)
-    system, user = system_and_user_settings_directories()
+    system, user = find_system_and_user_settings_directories()
     if may_hold_settings(system) or (named is None and may_hold_settings(user)):  # the first may lock it
         value = resolve_setting(
             [*_operator_layers(), make_variables_layer({STATE_DIR: named})], "state_dir"
         ).effective.value
         named = value if isinstance(value, str) else None
-    return default_state_directory() if named is None else named
+    return find_default_rate_state_directory() if named is None else named
 
 
 def read_setting(name: str, root: str | None = None) -> object:
@@ -109,7 +109,7 @@ def read_layers(
 ) -> list[Layer]:
     """Read all places, the weakest first; a check does not ask what is set for `validate` alone."""
     layers = [
-        *map(make_shared_variables_layer, SHARED_VARIABLES),
+        *map(make_shared_variable_layer, SHARED_VARIABLES),
         *_operator_layers(),
         make_variables_layer(os.environ),
     ]
@@ -121,12 +121,12 @@ def read_layers(
     return layers
 
 
-def make_shared_variables_layer(variable: str) -> Layer:
+def make_shared_variable_layer(variable: str) -> Layer:
     """Return what a variable says that other programs know too; it counts where nothing else says the same."""
     text, name = os.environ.get(variable), SHARED_VARIABLES[variable]
     if text is None:
         return Layer(ENVIRONMENT, {}, {})
-    value = parse_shared_value(variable, text)
+    value = parse_shared_variable(variable, text)
     if not BY_NAME[name].accepts(value):
         from cortex_policy.state.settings_errors import make_wrong_variable_error  # noqa: PLC0415 - only a failure needs it
 
@@ -139,29 +139,29 @@ def _operator_layers() -> list[Layer]:
 
 
 def _file_layer(place: str, root: str | None = None, *, asks_all: bool = True) -> Layer:
-    data = read_settings_bytes(place, root)
+    data = read_settings_bytes_or_none(place, root)
     return (
         Layer(place, {}, {})
         if data is None
-        else decode_layer(place, settings_file(place, root), data, asks_all=asks_all)
+        else decode_layer(place, make_settings_file_path(place, root), data, asks_all=asks_all)
     )
 
 
-def find_settings_directory(place: str, root: str | None) -> str:
+def find_settings_directory_of_place(place: str, root: str | None) -> str:
     """Return the directory of the settings file of a place."""
     if place == PROJECT:
-        return policy_path(root or "")
-    return system_and_user_settings_directories()[place == USER]
+        return make_policy_directory_path(root or "")
+    return find_system_and_user_settings_directories()[place == USER]
 
 
-def settings_file(place: str, root: str | None) -> str:
+def make_settings_file_path(place: str, root: str | None) -> str:
     """Return the path of the settings file of a place, which may not exist."""
-    return f"{find_settings_directory(place, root)}/{NAME}"
+    return f"{find_settings_directory_of_place(place, root)}/{NAME}"
 
 
-def read_settings_bytes(place: str, root: str | None = None) -> bytes | None:
+def read_settings_bytes_or_none(place: str, root: str | None = None) -> bytes | None:
     """Read the settings file of a place, None if there is none; raise GrantError (settings_invalid)."""
-    directory = find_settings_directory(place, root)
+    directory = find_settings_directory_of_place(place, root)
     if not may_hold_settings(directory):
         return None
     try:
@@ -178,7 +178,7 @@ class open_settings_directory:  # noqa: N801 - used as a function; `contextlib` 
 
     def __init__(self, place: str, root: str | None) -> None:
         """Take the place; nothing is opened yet."""
-        self._place, self._path = place, find_settings_directory(place, root)
+        self._place, self._path = place, find_settings_directory_of_place(place, root)
         # what leads there was checked when the grant was read
         self._policy = (
             PolicyDirectory(TrustCheck(Root(root, trusts_owner=True)))
@@ -268,10 +268,10 @@ def decode_layer(place: str, file: str, data: bytes, *, asks_all: bool = True) -
     if place == PROJECT and not asks_all:
         values = {name: value for name, value in values.items() if not name.startswith(_VALIDATION)}
     for name, value in values.items():
-        if not is_valid_setting(place, name, value):
-            from cortex_policy.state.settings_errors import make_wrong_key_error  # noqa: PLC0415 - only a failure needs it
+        if not is_valid_setting_value(place, name, value):
+            from cortex_policy.state.settings_errors import make_wrong_setting_error  # noqa: PLC0415 - only a failure needs it
 
-            raise make_wrong_key_error(place, file, name, value)
+            raise make_wrong_setting_error(place, file, name, value)
     return Layer(place, values, dict.fromkeys(values, file), _decode_locks(file, locked, values))
 
 
@@ -293,7 +293,7 @@ def make_variables_layer(environment: "Mapping[str, str | None]") -> Layer:
         text = environment[variable] if variable.startswith(PREFIX) and variable not in OTHER_VARIABLES else None
         if text is None:
             continue
-        setting = settings_by_variable().get(variable)
+        setting = make_settings_by_variable().get(variable)
         value = parse_setting_or_text(setting, text) if setting is not None else None
         # a state directory that is none is the ledger's to refuse
         if setting is None or not (setting.accepts(value) or setting.name == "state_dir"):

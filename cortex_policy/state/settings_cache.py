@@ -10,14 +10,14 @@ from cortex_policy.core.model import Settings
 from cortex_policy.state import (
     OPEN_FILE,
     STATE_DIR,
-    dot_cortex_path,
-    load_from_disk_cache,
+    find_system_and_user_settings_directories,
+    make_dot_cortex_path,
+    make_policy_directory_path,
     may_hold_settings,
-    policy_path,
+    open_state_directory_or_minus_one,
     read_all,
+    read_copy_in_directory_or_none,
     sha256,
-    system_and_user_settings_directories,
-    try_open_state_directory,
 )
 
 TYPE_CHECKING = False
@@ -39,14 +39,14 @@ _WRITE_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 def load_cached_settings(root: str, variables: "dict[str, str]") -> Settings:
     """Return the effective settings for a root and these variables; raise GrantError (settings_invalid)."""
-    system, user = system_and_user_settings_directories()
-    directory = -1 if may_hold_settings(system) else try_open_state_directory(os.environ.get(STATE_DIR))
+    system, user = find_system_and_user_settings_directories()
+    directory = -1 if may_hold_settings(system) else open_state_directory_or_minus_one(os.environ.get(STATE_DIR))
     if directory < 0:  # without a safe directory there are no copies: the files are read each time
         return _read_settings(root)
     try:
         before = _state_of_all_files(root, user)
         name = _copy_name(root, user, variables, before)
-        settings = _settings_or_none(load_from_disk_cache(directory, name))
+        settings = _settings_or_none(read_copy_in_directory_or_none(directory, name))
         if settings is None:
             settings = _read_settings(root)
             if _state_of_all_files(root, user) == before:  # else the settings may be newer than the name
@@ -70,9 +70,9 @@ def _settings_or_none(members: "dict[str, Any] | None") -> Settings | None:
 
 def _state_of_all_files(root: str, user: str) -> "list[FileState]":
     """Return the state of the settings files, and of the directories above them; it differs after any change."""
-    policy = policy_path(root)
+    policy = make_policy_directory_path(root)
     return [
-        *map(_directory_state, (user, dot_cortex_path(root), policy)),
+        *map(_directory_state, (user, make_dot_cortex_path(root), policy)),
         *map(_file_state, (f"{user}/{NAME}", f"{policy}/{NAME}")),
     ]
 

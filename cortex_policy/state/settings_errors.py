@@ -8,10 +8,10 @@ from shlex import quote
 from cortex_policy.core.budget_server import hide_passwords
 from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.model import SETTINGS_INVALID, GrantError
-from cortex_policy.core.settings import BY_NAME, LOCKED, NUMBER, SWITCH, SYSTEM, Setting, settings_by_variable
-from cortex_policy.core.text import did_you_mean, format_os_error
+from cortex_policy.core.settings import BY_NAME, LOCKED, NUMBER, SWITCH, SYSTEM, Setting, make_settings_by_variable
+from cortex_policy.core.text import format_did_you_mean_hint, format_os_error
 from cortex_policy.state.possible_writers import NAMESPACE_HINT, OWNER, UNKNOWN
-from cortex_policy.state.users import format_replace_by_copy_command, user_label
+from cortex_policy.state.users import format_replace_by_copy_command, format_user
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,11 +50,11 @@ def make_unreadable_settings_error(file: str, error: OSError) -> GrantError:
         return make_invalid_settings_error(file, "it is a link, or its path has one", f"put a real file at `{file}`")
     hint = f"make it readable, or remove `{file}`"
     if error.errno == errno.EACCES and not file.startswith("/etc/"):  # HOME is another user's, as `sudo -E` leaves it
-        hint = f"set HOME or XDG_CONFIG_HOME to a directory of {user_label(os.geteuid())}, or {hint}"
+        hint = f"set HOME or XDG_CONFIG_HOME to a directory of {format_user(os.geteuid())}, or {hint}"
     return make_invalid_settings_error(file, format_os_error(error), hint)
 
 
-def make_wrong_key_error(place: str, file: str, name: str, value: object) -> GrantError:
+def make_wrong_setting_error(place: str, file: str, name: str, value: object) -> GrantError:
     """Return the error for an unknown key, a key of another place, or a wrong value."""
     setting = BY_NAME.get(name)
     if setting is None:
@@ -87,9 +87,9 @@ def make_wrong_variable_error(variable: str, text: str, setting: Setting | None)
 
 def _variable_hint(variable: str) -> str:
     """Return a hint at the variable that was meant; only the part after the common prefix is compared."""
-    words = {name.removeprefix(_PREFIX): name for name in (*settings_by_variable(), f"{_PREFIX}ROOT")}
+    words = {name.removeprefix(_PREFIX): name for name in (*make_settings_by_variable(), f"{_PREFIX}ROOT")}
     close = find_closest_word(variable.removeprefix(_PREFIX), list(words))
-    return did_you_mean(words.get(close, "")) or "unset it; `cortex-policy config list` shows all settings"
+    return format_did_you_mean_hint(words.get(close, "")) or "unset it; `cortex-policy config list` shows all settings"
 
 
 def make_known_name_hint(word: str, known: "Iterable[str]") -> str:
@@ -97,7 +97,7 @@ def make_known_name_hint(word: str, known: "Iterable[str]") -> str:
     known = list(known)
     if inside := [name for name in known if name.startswith(f"{word}.")]:
         return f"the settings in it are {', '.join(inside)}"
-    return did_you_mean(find_closest_word(word, known)) or f"the settings are {', '.join(known)}"
+    return format_did_you_mean_hint(find_closest_word(word, known)) or f"the settings are {', '.join(known)}"
 
 
 def quote_value(value: object) -> str:

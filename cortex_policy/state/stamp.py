@@ -3,7 +3,7 @@
 from cortex_policy.core import Value
 from cortex_policy.core.decode import HOOKS_TOML, MalformedError, decode_json, to_whole_number
 from cortex_policy.core.model import STAMP_MISMATCH, GrantError
-from cortex_policy.state import Root, policy_path, sha256
+from cortex_policy.state import Root, make_policy_directory_path, sha256
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, is_grant_id
 
 TYPE_CHECKING = False
@@ -30,7 +30,7 @@ class Stamp(Value):
     @property
     def checksum_of_digests(self) -> str:
         """The digest of all names and their digests, so that equal trees have equal checksums."""
-        return compute_checksum(self.digests)
+        return compute_checksum_of_digests(self.digests)
 
     @property
     def grant_digests(self) -> dict[str, str]:
@@ -42,19 +42,19 @@ class Stamp(Value):
         return digest == self.digests.get(name) or digest in self.pending.get(name, ())
 
 
-def content_digest(data: bytes) -> str:
+def compute_content_digest(data: bytes) -> str:
     """Return the digest of the bytes of a grant, or of `hooks.toml`."""
     return f"sha256:{sha256(data).hexdigest()}"
 
 
-def compute_checksum(digests: "Mapping[str, str]") -> str:
+def compute_checksum_of_digests(digests: "Mapping[str, str]") -> str:
     """Return the checksum over the sorted lines `<name> <digest>`."""
-    return content_digest("".join(f"{name} {digests[name]}\n" for name in sorted(digests)).encode())
+    return compute_content_digest("".join(f"{name} {digests[name]}\n" for name in sorted(digests)).encode())
 
 
-def stamp_file(root: str) -> str:
+def make_stamp_path(root: str) -> str:
     """Return the file of the stamp of a root."""
-    return f"{policy_path(root)}/stamp.json"
+    return f"{make_policy_directory_path(root)}/stamp.json"
 
 
 def encode_stamp(stamp: Stamp) -> bytes:
@@ -90,7 +90,7 @@ def read_stamp(root: Root) -> Stamp | None:
             data = read_stamp_bytes(policy)
     except FileNotFoundError:
         return None
-    return decode_stamp(data, root) if data is not None else None
+    return decode_stamp_of_root(data, root) if data is not None else None
 
 
 def raise_if_grant_not_stamped(grant: "Grant") -> None:
@@ -127,13 +127,13 @@ def _read_stamp_or_refuse_unsafe(root: Root) -> Stamp | None:
     except FileNotFoundError:
         return None
     trust.raise_if_unsafe()
-    return decode_stamp(data, root) if data is not None else None
+    return decode_stamp_of_root(data, root) if data is not None else None
 
 
 def _mismatch_error(stamp: Stamp | None, name: str, root: Root) -> GrantError:
-    from cortex_policy.state.grants_errors import make_hand_edit_hint, root_option  # noqa: PLC0415 - only a failure needs it
+    from cortex_policy.state.grants_errors import format_root_option, make_hand_edit_hint  # noqa: PLC0415 - only a failure needs it
 
-    where = root_option(root)
+    where = format_root_option(root)
     if stamp is None:
         why = "there is no stamp, and the setting `stamp` requires one"
         return GrantError(STAMP_MISMATCH, why, f"an operator writes one with `cortex-policy stamp write{where}`")
@@ -141,20 +141,20 @@ def _mismatch_error(stamp: Stamp | None, name: str, root: Root) -> GrantError:
     return GrantError(STAMP_MISMATCH, why, f"an operator can {make_hand_edit_hint(where, name)}")
 
 
-def decode_stamp(data: bytes, root: Root) -> Stamp:
+def decode_stamp_of_root(data: bytes, root: Root) -> Stamp:
     """Decode the stamp of a root; raise GrantError (stamp_mismatch), which names the file, if it is broken."""
     try:
         return parse_stamp(data)
     except MalformedError as error:
-        from cortex_policy.state.grants_errors import root_option  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.grants_errors import format_root_option  # noqa: PLC0415 - only a failure needs it
 
-        merge, write = (f"`cortex-policy stamp {word}{root_option(root)}`" for word in ("merge", "write"))
+        merge, write = (f"`cortex-policy stamp {word}{format_root_option(root)}`" for word in ("merge", "write"))
         hint = (
             NEWER
             if isinstance(error, _NewerFormat)
             else f"after a merge use {merge}; otherwise make a new one with {write}"
         )
-        raise GrantError(STAMP_MISMATCH, f"`{stamp_file(root.path)}`: {error}", hint) from None
+        raise GrantError(STAMP_MISMATCH, f"`{make_stamp_path(root.path)}`: {error}", hint) from None
 
 
 def parse_stamp(data: bytes) -> Stamp:

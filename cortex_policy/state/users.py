@@ -22,28 +22,28 @@ def find_user_with_write_access(path: str) -> UserWithWriteAccess:
         directory = os.path.dirname(directory)
     effective = os.access in os.supports_effective_ids
     if os.access(directory, os.W_OK | os.X_OK, effective_ids=effective):
-        return UserWithWriteAccess(user_label(os.geteuid()), is_caller=True, directory=directory)
+        return UserWithWriteAccess(format_user(os.geteuid()), is_caller=True, directory=directory)
     try:
         owner = os.stat(directory).st_uid
     except OSError:  # it is gone
         owner = 0
-    return UserWithWriteAccess(user_label(owner), is_caller=False, directory=directory)
+    return UserWithWriteAccess(format_user(owner), is_caller=False, directory=directory)
 
 
 def format_mkdir_command(directory: str) -> str:
     """Return the command that makes a directory in which the caller may write, also where only root may make it."""
     if find_user_with_write_access(directory).is_caller:
         return f"mkdir -p {quote(directory)}"
-    user = user_name_or_empty(os.geteuid()) or str(os.geteuid())
+    user = find_user_name_or_empty(os.geteuid()) or str(os.geteuid())
     return f"sudo install -d -o {quote(user)} {quote(directory)}"
 
 
-def user_label(number: int) -> str:
+def format_user(number: int) -> str:
     """Return the name of a user, else their number."""
-    return user_name_or_empty(number) or f"user {number}"
+    return find_user_name_or_empty(number) or f"user {number}"
 
 
-def user_name_or_empty(number: int) -> str:
+def find_user_name_or_empty(number: int) -> str:
     """Return the name of a user, '' if there is none."""
     try:
         return pwd.getpwuid(number).pw_name

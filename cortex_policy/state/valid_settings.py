@@ -15,19 +15,19 @@ from cortex_policy.core.settings import (
     USER,
     Layer,
     flatten_settings_document,
-    is_valid_setting,
+    is_valid_setting_value,
 )
 from cortex_policy.core.toml import decode_toml
 from cortex_policy.state.settings import (
     MAX_BYTES,
     decode_layer,
-    make_shared_variables_layer,
+    make_settings_file_path,
+    make_shared_variable_layer,
     make_variables_layer,
     merge_settings_layers,
-    read_settings_bytes,
-    settings_file,
+    read_settings_bytes_or_none,
 )
-from cortex_policy.state.settings_errors import make_wrong_key_error
+from cortex_policy.state.settings_errors import make_wrong_setting_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 def read_valid_layers(root: str | None) -> tuple[list[Layer], list[GrantError]]:
     """Return what is valid in each place, the weakest first, and an error for each thing that is not."""
     errors: list[GrantError] = []
-    layers = [_layer_or_none(make_shared_variables_layer, variable, errors) for variable in SHARED_VARIABLES]
+    layers = [_layer_or_none(make_shared_variable_layer, variable, errors) for variable in SHARED_VARIABLES]
     layers += [_valid_file_layer(place, None, errors) for place in (SYSTEM, USER)]
     layers += [_layer_or_none(make_variables_layer, {name: os.environ[name]}, errors) for name in os.environ]
     if root is not None:
@@ -60,16 +60,16 @@ def _layer_or_none(read: "Callable[[Any], Layer]", source: object, errors: list[
 
 
 def _valid_file_layer(place: str, root: str | None, errors: list[GrantError]) -> Layer:
-    file, data = settings_file(place, root), b""
+    file, data = make_settings_file_path(place, root), b""
     try:
-        data = read_settings_bytes(place, root) or b""
+        data = read_settings_bytes_or_none(place, root) or b""
         return decode_layer(place, file, data)
     except GrantError as error:
         values = _values_of(data)
         locked = values.pop(LOCKED, []) if place == SYSTEM else []
-        wrong = {name: value for name, value in values.items() if not is_valid_setting(place, name, value)}
+        wrong = {name: value for name, value in values.items() if not is_valid_setting_value(place, name, value)}
         # without a wrong key the file cannot be trusted or parsed, or what it locks is wrong
-        errors += [make_wrong_key_error(place, file, name, value) for name, value in wrong.items()] or [error]
+        errors += [make_wrong_setting_error(place, file, name, value) for name, value in wrong.items()] or [error]
         valid = {name: value for name, value in values.items() if name not in wrong}
         names = tuple(name for name in valid if isinstance(locked, list) and name in locked)
         return Layer(place, valid, dict.fromkeys(valid, file), names)

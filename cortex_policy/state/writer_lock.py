@@ -10,11 +10,11 @@ from cortex_policy.core import Value
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_duration, format_os_error
 from cortex_policy.state import Root
-from cortex_policy.state.atomic_write import remove_temporaries
+from cortex_policy.state.atomic_write import remove_leftover_temporary_files
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.inherited_attributes import choose_owner_of_new_file
-from cortex_policy.state.safe_directories import open_without_links
-from cortex_policy.state.users import user_label
+from cortex_policy.state.safe_directories import open_directory_without_links
+from cortex_policy.state.users import format_user
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,10 +91,10 @@ def hold_writer_lock(root: Root, lock_wait: LockWait = NO_WAIT, command: str = "
             try:
                 _write_holder(descriptor, command)
                 lock = WriterLock(policy, descriptor)
-                remove_temporaries(policy.descriptor)
+                remove_leftover_temporary_files(policy.descriptor)
                 for name in ("tools", "history"):
                     with suppress(FileNotFoundError), lock.open_below(name) as directory:
-                        remove_temporaries(directory.descriptor)
+                        remove_leftover_temporary_files(directory.descriptor)
                 yield lock
             finally:
                 os.close(descriptor)
@@ -107,7 +107,7 @@ def check_root_not_replaced(directory: PolicyDirectory) -> None:
     """Raise NotDoneError if a link led to the root since its path was resolved, as somebody else may have wanted."""
     path = directory.trust.root.path
     with suppress(OSError):
-        descriptor = open_without_links(path)
+        descriptor = open_directory_without_links(path)
         try:
             status = os.fstat(descriptor)
         finally:
@@ -183,7 +183,7 @@ def _give_lock_file_to_owner(descriptor: int, policy: PolicyDirectory) -> None:
 def _write_holder(descriptor: int, command: str) -> None:
     """Write the holder and the time into the lock file, for processes that find it locked."""
     holder = {
-        "user": user_label(os.geteuid()), "pid": os.getpid(), "host": os.uname().nodename, "since": int(time()),
+        "user": format_user(os.geteuid()), "pid": os.getpid(), "host": os.uname().nodename, "since": int(time()),
         "command": command,
     }  # fmt: skip
     text = json.dumps(holder).encode()

@@ -1,4 +1,4 @@
-// The script that counts on the server: that of cortex_policy/state/shared_budgets/script.py, which says how it works.
+// The script that counts on the server: that of cortex_policy/state/shared_budgets/lua_scripts.py, which says how it works.
 "use strict";
 
 const SCRIPT = String.raw`

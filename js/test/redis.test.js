@@ -141,7 +141,7 @@ test("no command gets the answer to another one, also after a connection was cut
 });
 
 test("the script is that of the Python program", () => {
-  const source = fs.readFileSync(path.join(__dirname, "../../cortex_policy/state/shared_budgets/script.py"), "utf8");
+  const source = fs.readFileSync(path.join(__dirname, "../../cortex_policy/state/shared_budgets/lua_scripts.py"), "utf8");
   const [, script] = /\nSCRIPT = b"""([\s\S]*?)"""/.exec(source);
   assert.equal(SCRIPT, script.replaceAll("\\\\", "\\"));
 });

@@ -5,7 +5,7 @@ from typing import Any
 
 from cortex_policy.check import _coerce_word
 from cortex_policy.core import shorten_message
-from cortex_policy.core.arguments import format_first_argument_violation
+from cortex_policy.core.arguments import find_first_argument_violation_text
 from cortex_policy.core.decode import decode_grant, is_grant_id
 from cortex_policy.core.denial_hint import make_denial_hint
 from cortex_policy.core.ecma_regex import PatternError, PatternLimitError, Regex
@@ -21,7 +21,7 @@ from cortex_policy.core.model import (
     Settings,
     UsageError,
 )
-from cortex_policy.core.path_arguments import path_arguments
+from cortex_policy.core.path_arguments import find_path_arguments
 from scripts.vectors.decode_errors import describe_error
 from scripts.vectors.load_answers import answer_load
 from scripts.vectors.path_answers import answer_paths
@@ -65,12 +65,12 @@ def _answer_arguments(vector: Vector) -> Vector:
     args = document(vector, "args")
     words = vector.get("words")
     if words is None:
-        return {"violation": shorten_message(format_first_argument_violation(declarations, args))}
+        return {"violation": shorten_message(find_first_argument_violation_text(declarations, args))}
     try:
         typed = {name: _coerce_word(grant, name, expand_text(word)) for name, word in words.items()}
     except UsageError:
         return {"usage": True}
-    violation = format_first_argument_violation(declarations, {**args, **typed})
+    violation = find_first_argument_violation_text(declarations, {**args, **typed})
     return {"args": canonical(typed), "violation": shorten_message(violation)}
 
 
@@ -91,7 +91,7 @@ def _search(regex: Regex, value: str) -> bool | str:
 
 def _answer_path_arguments(vector: Vector) -> Vector:
     grant = Grant("g", "t", (), Rate(1), document(vector, "declarations"))
-    return {"paths": [list(found) for found in path_arguments(grant, document(vector, "args"))]}
+    return {"paths": [list(found) for found in find_path_arguments(grant, document(vector, "args"))]}
 
 
 def request_of(vector: Vector) -> Request:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from unittest.mock import patch
 
 from cortex_policy import state
-from cortex_policy.check import Call, CallOutcome, decide_with_wait
+from cortex_policy.check import Call, CallOutcome, decide_outcome_with_wait
 from cortex_policy.state import (  # an ordinary user, who asks some vectors, may not be able to read them
     emergency_stop,  # noqa: F401
     grants_errors,  # noqa: F401
@@ -16,7 +16,7 @@ from cortex_policy.state import (  # an ordinary user, who asks some vectors, ma
     settings_errors,  # noqa: F401
     stamp,  # noqa: F401
 )
-from cortex_policy.state.users import user_label
+from cortex_policy.state.users import format_user
 from scripts.vectors.load_trees import asker, build_load_tree, can_ask
 from scripts.vectors.texts import BASE, Vector, replace_text
 
@@ -36,13 +36,13 @@ def answer_load(vector: Vector) -> Vector:
     with asker(vector):
         base = build_load_tree(vector["tree"])
         with surroundings(vector, base):
-            outcome = decide_with_wait(build_call(vector, base))
+            outcome = decide_outcome_with_wait(build_call(vector, base))
         return _without_names(_describe(outcome), base)
 
 
 def _without_names(found: Vector, base: str) -> Vector:
     uid = os.geteuid()
-    named = replace_text(found, f"by {user_label(uid)} since", f"by {_USER} since")
+    named = replace_text(found, f"by {format_user(uid)} since", f"by {_USER} since")
     nameless: Vector = replace_text(replace_text(named, f"to user {uid}", f"to user {_UID}"), base, BASE)
     return nameless
 

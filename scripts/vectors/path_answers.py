@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from cortex_policy.core.engine import find_matching_scope, find_path_violation
+from cortex_policy.core.engine import find_matching_scope, find_violation_text_of_one_path
 from cortex_policy.core.model import Grant, Origin, Rate, ResolvedPath, Settings
 from cortex_policy.state import paths
 from scripts.vectors.texts import BASE, Vector, expand_text, replace_text
@@ -23,9 +23,9 @@ def answer_paths(vector: Vector, depth: str = "") -> Vector:
     scopes = tuple(located["scopes"])
     grant = Grant("g", "t", (), Rate(1), {}, "internal", scopes)
     given, start = expand_text(located["given"]), located["cwd"]
-    with patch.object(paths, "working_directory", lambda: None):  # for `"cwd": null`
+    with patch.object(paths, "read_working_directory_or_none", lambda: None):  # for `"cwd": null`
         (path,) = paths.resolve_path_arguments(grant, origin, {"path": given}, protected, start)
-    denied = find_path_violation(scopes, path)
+    denied = find_violation_text_of_one_path(scopes, path)
     answer = {
         "path": members_of(path),
         "denied": denied,
@@ -69,7 +69,7 @@ def _build_tree(name: str, depth: str) -> tuple[str, Origin, paths.ProtectedPath
     origin = Origin(root, f"{policy}/tools/git.json", "", *identities)
     settings = Settings(state_dir=f"{base}/state", audit_file=tree.get("audit_file"))
     with patch.dict(os.environ, {"XDG_CONFIG_HOME": f"{base}/config"}):
-        return base, origin, paths.protected_paths(origin, settings)
+        return base, origin, paths.find_protected_paths(origin, settings)
 
 
 def _identity(directory: str) -> tuple[int, int]:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from cortex_policy.core.decode import decode_document
-from cortex_policy.core.path_arguments import path_arguments
+from cortex_policy.core.decode import decode_grant_document
+from cortex_policy.core.path_arguments import find_path_arguments
 from scripts.vectors.chance import Chance
 from scripts.vectors.random_path_arguments import named_values
 from scripts.vectors.random_values import declared_value, json_value
@@ -176,7 +176,9 @@ def _damage(chance: Chance, document: dict[str, Any]) -> dict[str, Any]:
 def _paths(chance: Chance, document: dict[str, Any], args: dict[str, Any]) -> Vector:
     """Resolve the paths of the arguments: most lie where they say."""
     found = {
-        (label, given): 1 for label, given, _ in path_arguments(decode_document(document), args) if given is not None
+        (label, given): 1
+        for label, given, _ in find_path_arguments(decode_grant_document(document), args)
+        if given is not None
     }
     paths = [_resolved(chance, label, given) for label, given in found if chance.is_true(0.97)]
     return {"paths": paths} if paths else {}

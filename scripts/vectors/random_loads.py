@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from cortex_policy.state.stamp import compute_checksum, content_digest
+from cortex_policy.state.stamp import compute_checksum_of_digests, compute_content_digest
 from scripts.vectors.chance import Chance
 from scripts.vectors.texts import BASE, Vector
 
@@ -11,7 +11,7 @@ _POLICY = "root/.cortex/policy"
 _TOOLS, _GRANT = f"{_POLICY}/tools", f"{_POLICY}/tools/git.json"
 _TEXT = '{"tool": "git", "actions": ["tree"], "rate": {"perMinute": 30}, "fsScope": ["docs"]}\n'
 _OPEN_FILE, _OPEN_DIRECTORY = "0646", "0757"
-_RIGHT, _OTHER = content_digest(_TEXT.encode()), content_digest(b"other")
+_RIGHT, _OTHER = compute_content_digest(_TEXT.encode()), compute_content_digest(b"other")
 
 
 def _file(path: str, content: str = "", **more: Any) -> Vector:
@@ -30,7 +30,7 @@ def _stamp(digest: str, **more: Any) -> Vector:
     members = {
         "format": 1,
         "version": 7,
-        "checksum": compute_checksum({"git": digest}),
+        "checksum": compute_checksum_of_digests({"git": digest}),
         "grants": {"git": digest},
         **more,
     }

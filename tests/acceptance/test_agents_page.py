@@ -8,9 +8,9 @@ import pytest
 
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.manage.hooks.agent_behaviour import is_call_blocked
-from cortex_policy.manage.hooks.handler_line import read_hook_command
 from cortex_policy.manage.hooks.hook_command import run_hook_command
-from cortex_policy.manage.hooks.status import list_hook_statuses
+from cortex_policy.manage.hooks.runnable_hook_command import make_runnable_hook_command_or_none
+from cortex_policy.manage.hooks.status import read_hook_status_of_each_agent
 from cortex_policy.manage.hooks.targets import AGENT_FILES
 from cortex_policy.manage.hooks.trial_payload import make_trial_payload
 from tests.agents.programs import PROGRAMS
@@ -26,8 +26,8 @@ WRITES = {"claude": ("Write", "file_path"), "codex": ("apply_patch", "command"),
 
 def is_blocked(agent: str, root: Path, name: str) -> bool:
     """Run the installed line of an agent for a write; tell whether the agent would block it."""
-    (status,) = (one for one in list_hook_statuses(str(root), os.environ) if one.agent == agent)
-    line = read_hook_command(agent, status.hooks[0].handler)
+    (status,) = (one for one in read_hook_status_of_each_agent(str(root), os.environ) if one.agent == agent)
+    line = make_runnable_hook_command_or_none(agent, status.hooks[0].handler)
     assert line is not None
     tool, key = WRITES[agent]
     value = f"*** Begin Patch\n*** Add File: {name}\n+x\n*** End Patch\n" if tool == "apply_patch" else f"{root}/{name}"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.model import GrantError
-from cortex_policy.state import settings_errors, system_and_user_settings_directories
-from cortex_policy.state.enforcement import effective_settings
+from cortex_policy.state import find_system_and_user_settings_directories, settings_errors
+from cortex_policy.state.enforcement import load_effective_settings
 from tests.support.users import CALLER, by_caller
 
 USED_LATER = settings_errors  # the caller may not be able to read our modules
@@ -62,8 +62,8 @@ def test_without_a_home_the_working_directory_holds_no_settings(
         file = root / name / ".config/cortex-policy/config.toml"
         file.parent.mkdir(parents=True)
         file.write_text('sensitive = "deny"\n')
-    assert all(directory.startswith("/") for directory in system_and_user_settings_directories())
-    assert effective_settings(None).sensitive == "allow"
+    assert all(directory.startswith("/") for directory in find_system_and_user_settings_directories())
+    assert load_effective_settings(None).sensitive == "allow"
 
 
 def test_a_home_of_another_user_is_named_in_the_error(
@@ -76,7 +76,7 @@ def test_a_home_of_another_user_is_named_in_the_error(
     os.chown(theirs, 4321, 4321)
     with by_caller(), pytest.raises(GrantError) as caught:  # noqa: PT012 - the variable is the caller's
         monkeypatch.setenv("XDG_CONFIG_HOME", str(theirs))
-        effective_settings(None)
+        load_effective_settings(None)
     assert caught.value.exit_code == 27
     assert f"set HOME or XDG_CONFIG_HOME to a directory of user {CALLER}, or " in caught.value.hint
     assert tmp_path.is_dir()

@@ -10,9 +10,9 @@ import pytest
 from cortex_policy.core.arguments import ANNOTATIONS, TYPES
 from cortex_policy.core.compare.declarations import KEYWORDS
 from cortex_policy.core.path_arguments import LAST_WORDS, PATH_NAMES
-from cortex_policy.manage.editing.argument_words import parse_declaration
-from cortex_policy.schema.document import json_schema
-from cortex_policy.schema.keywords import DECLARATION_KEYWORDS
+from cortex_policy.manage.editing.argument_words import parse_argument_declaration
+from cortex_policy.schema.declaration_keywords import DECLARATION_KEYWORDS
+from cortex_policy.schema.grant_document import make_grant_json_schema
 from tests.support.checkout import CHECKOUT, page
 from tests.support.command import result_of
 from tests.support.command import run_command as run
@@ -52,7 +52,7 @@ def words_after(text: str) -> set[str]:
 
 def test_every_key_is_explained() -> None:
     """As in the schema, which is made from what loads."""
-    schema = json_schema()
+    schema = make_grant_json_schema()
     known = schema["properties"] | schema["$defs"]["RateDocument"]["properties"]
     required = {*schema["required"], *schema["$defs"]["RateDocument"]["required"]}
     rows = table("Keys")
@@ -118,7 +118,7 @@ def test_the_command_creates_the_example_grant(root: Path) -> None:
 def test_each_way_to_declare_an_argument_gives_the_same_declaration() -> None:
     """As a shell hands it over."""
     spelled = [shlex.split(text) for text in re.findall(r"^- `(--arg [^`]+)`", PAGE, re.MULTILINE)]
-    assert [parse_declaration(word)[0] for _, word in spelled] == ["mode", "files", "ref", "ref"]
+    assert [parse_argument_declaration(word)[0] for _, word in spelled] == ["mode", "files", "ref", "ref"]
 
 
 @pytest.mark.parametrize(("words", "call", "code"), [

@@ -9,7 +9,7 @@ import pytest
 
 from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.manage.stamp.merge_files import merge_stamps_or_mark_conflict
-from cortex_policy.manage.transaction.writer import write_transaction
+from cortex_policy.manage.transaction.writer import open_grants_for_write
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from tests.support.command import run_command
@@ -29,7 +29,7 @@ def file(root: Path) -> Path:
 
 def write(file: Path, data: bytes) -> None:
     """Write it as commands do."""
-    with write_transaction(Root(str(file.parents[2]), trusts_owner=True), command="hook edit") as writer:
+    with open_grants_for_write(Root(str(file.parents[2]), trusts_owner=True), command="hook edit") as writer:
         writer.write(HOOKS_TOML, writer.grants.read(HOOKS_TOML), data)
 
 
@@ -38,10 +38,10 @@ def test_a_write_of_hooks_toml_is_stamped_beside_the_grants(file: Path) -> None:
     before = json.loads(Path(file.parent, "stamp.json").read_bytes())
     write(file, RULES)
     after = json.loads(Path(file.parent, "stamp.json").read_bytes())
-    assert (after["version"], after["hooks"]) == (2, stamps.content_digest(RULES))
+    assert (after["version"], after["hooks"]) == (2, stamps.compute_content_digest(RULES))
     assert after["grants"] == before["grants"]
     lines = sorted(f"{name} {digest}\n" for name, digest in {**after["grants"], HOOKS_TOML: after["hooks"]}.items())
-    assert after["checksum"] == stamps.content_digest("".join(lines).encode())
+    assert after["checksum"] == stamps.compute_content_digest("".join(lines).encode())
     run_command("stamp", "verify")
 
 
@@ -130,7 +130,7 @@ def test_two_stamps_with_hooks_toml_are_merged(file: Path) -> None:
     write(file, RULES)
     ours = Path(file.parent, "stamp.json").read_bytes()
     merged = merge_stamps_or_mark_conflict(base, ours, base)
-    assert stamps.parse_stamp(merged.data).digests[HOOKS_TOML] == stamps.content_digest(RULES)
+    assert stamps.parse_stamp(merged.data).digests[HOOKS_TOML] == stamps.compute_content_digest(RULES)
     write(file, MORE)
     theirs = Path(file.parent, "stamp.json").read_bytes()
     assert HOOKS_TOML in merge_stamps_or_mark_conflict(base, ours, theirs).conflict
@@ -172,7 +172,7 @@ def test_hooks_toml_needs_no_grants_beside_it(root: Path) -> None:
     (policy / HOOKS_TOML).write_bytes(RULES)
     run_command("stamp", "write", "--allow-widening")
     stamp = json.loads((policy / "stamp.json").read_bytes())
-    assert (stamp["grants"], stamp["hooks"]) == ({}, stamps.content_digest(RULES))
+    assert (stamp["grants"], stamp["hooks"]) == ({}, stamps.compute_content_digest(RULES))
     run_command("stamp", "verify")
     (policy / HOOKS_TOML).write_bytes(MORE)
     assert HOOKS_TOML in run_command("stamp", "verify", code=1).stdout

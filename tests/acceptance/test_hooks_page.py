@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from cortex_policy.core.hooks import shell_commands
+from cortex_policy.core.hooks import forbidden_commands
 from cortex_policy.core.hooks.guarded_files import READERS
 from cortex_policy.core.hooks.hooks_toml_problems import RULE_KEYS
 from cortex_policy.core.hooks.payload import AGENTS, CANARY
@@ -79,7 +79,7 @@ def test_the_page_lists_the_readers_of_the_code() -> None:
 def test_the_page_lists_the_shell_commands_of_the_code() -> None:
     """What only asks."""
     listed = section("Shell commands").partition("with anything but ")[2].partition(";")[0]
-    assert set(re.findall("`([a-z]+)`", listed)) == shell_commands.READING
+    assert set(re.findall("`([a-z]+)`", listed)) == forbidden_commands.READING
 
 
 def test_the_page_lists_the_separators_of_the_code() -> None:

@@ -66,7 +66,7 @@ class Repository:
     @property
     def stamp(self) -> Path:
         """The file of the stamp."""
-        return Path(stamps.stamp_file(self.root.path))
+        return Path(stamps.make_stamp_path(self.root.path))
 
 
 BASE = 5  # the version that both branches begin with

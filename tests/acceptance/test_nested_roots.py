@@ -110,9 +110,9 @@ def test_a_root_that_cannot_be_stopped_does_not_save_the_others(inner: Path, roo
         path.chmod(0o755)
     with by_caller():
         from cortex_policy.manage import emergency_stop  # noqa: PLC0415 - as the command does
-        from cortex_policy.state.roots import find_all_roots  # noqa: PLC0415
+        from cortex_policy.state.roots import find_named_root_or_all_above  # noqa: PLC0415
 
-        first, second = find_all_roots()
+        first, second = find_named_root_or_all_above()
         assert emergency_stop.stop_root(first).is_changed
         with pytest.raises(Exception, match="permission denied"):
             emergency_stop.stop_root(second)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.state.users import user_label
+from cortex_policy.state.users import format_user
 from tests.support.checkout import page
 
 SECTIONS = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", page("runbook"), re.MULTILINE | re.DOTALL))
@@ -30,7 +30,7 @@ TYPED = {**PLACES, "sudo -u agent ": "", "sudo ": "", "--user agent": f"--user {
 NAMES = {
     "mkdir -p {place}/logs": "sudo install -d -o agent /var/log/agent",
     "{place}/config": "/home/agent/.config", f"/dev/shm/cortex-policy-{UID}": "/dev/shm/cortex-policy-1000",  # noqa: S108 - of the page
-    f"{user_label(UID)} (uid {UID})": "agent (uid 1000)", f"by user {UID} ": "by root ", **{new: old for old, new in PLACES.items()},
+    f"{format_user(UID)} (uid {UID})": "agent (uid 1000)", f"by user {UID} ": "by root ", **{new: old for old, new in PLACES.items()},
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.manage import overview
-from cortex_policy.serve import decisions, guard, protocol, server
+from cortex_policy.serve import access_guard, decisions, limited_http_protocol, server
 from cortex_policy.serve.openapi import make_openapi_document
 from cortex_policy.serve.page import access
 from tests.support.checkout import page
@@ -58,11 +58,11 @@ def test_the_page_has_the_bounds_of_the_code() -> None:
     """Each as a person would write it."""
     for text in (
         f"at most {server.MAX_CONNECTIONS:,} connections",
-        f"within {protocol.REQUEST_SECONDS:g} seconds",
-        f"closed after {protocol.IDLE_SECONDS:g}",
-        f"at most {protocol.MAX_HEAD >> 10} KiB and {protocol.MAX_HEADERS} fields",
+        f"within {limited_http_protocol.REQUEST_SECONDS:g} seconds",
+        f"closed after {limited_http_protocol.IDLE_SECONDS:g}",
+        f"at most {limited_http_protocol.MAX_HEAD >> 10} KiB and {limited_http_protocol.MAX_HEADERS} fields",
         f"up to {decisions.MAX_EVALUATIONS:,} calls",
-        f"at most {guard.MAX_REQUEST_ID} printable",
+        f"at most {access_guard.MAX_REQUEST_ID} printable",
         f"more than {MAX_BYTES >> 20} MiB",
         f"in its tab for {access.SESSION_SECONDS // 3600} hours",
         f"more than {overview.MAX_GRANTS} grants",

@@ -14,8 +14,8 @@ import pytest
 
 from cortex_policy import AccessDenied, Decision, MemoryBudgets, PolicyStore, StateError, enforce, load_grant
 from cortex_policy.core.model import Settings
-from cortex_policy.state.budget_choice import make_shared_budgets_for_one_call
-from cortex_policy.state.enforcement import effective_settings
+from cortex_policy.state.budget_choice import make_server_budgets_for_one_call
+from cortex_policy.state.enforcement import load_effective_settings
 from tests.support.command import process_of, result_of, run_command
 from tests.support.hook_server import running
 from tests.support.hooks import assert_allowed, make_scene
@@ -61,8 +61,8 @@ def configure(tmp_path: Path, root: Path) -> Configure:
         file = tmp_path / "config/cortex-policy/config.toml"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("[budgets]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items()))
-        settings = effective_settings(str(root))
-        make_shared_budgets_for_one_call(settings).reset_all()
+        settings = load_effective_settings(str(root))
+        make_server_budgets_for_one_call(settings).reset_all()
         return settings
 
     return configure
@@ -387,7 +387,7 @@ def test_a_call_that_two_lines_of_an_agent_deliver_takes_one_hit_of_the_server(
         scene.words = ["--install", tag]
         assert_allowed(scene.ask("claude"))
     assert scene.used() == 0
-    assert make_shared_budgets_for_one_call(settings).usage("fs", "write") == 1
+    assert make_server_budgets_for_one_call(settings).usage("fs", "write") == 1
 
 
 def test_a_resident_hook_takes_its_hits_from_the_server(
@@ -404,7 +404,7 @@ def test_a_resident_hook_takes_its_hits_from_the_server(
         for hits in (1, 2):
             assert_allowed(resident.ask(data))
             assert_allowed(scene.ask("claude", data))
-            assert make_shared_budgets_for_one_call(settings).usage("fs", "write") == hits
+            assert make_server_budgets_for_one_call(settings).usage("fs", "write") == hits
     assert scene.used() == 0
 
 
@@ -446,7 +446,7 @@ def test_an_approved_call_takes_its_hit_from_the_server_once(
     run_command("approve", asked["approval"]["id"], "--yes")
     run_command("check", *CALL)
     run_command("check", *CALL, code=13)
-    assert make_shared_budgets_for_one_call(settings).usage("git-map", "tree") == 1
+    assert make_server_budgets_for_one_call(settings).usage("git-map", "tree") == 1
 
 
 def test_a_call_that_waits_gets_the_room_that_another_host_makes(
@@ -456,11 +456,11 @@ def test_a_call_that_waits_gets_the_room_that_another_host_makes(
     settings = configure(server)
     run_command("check", *CALL, "--cost", str(LIMIT))
     host("other")
-    timer = threading.Timer(0.3, lambda: make_shared_budgets_for_one_call(settings).reset("git-map", "tree"))
+    timer = threading.Timer(0.3, lambda: make_server_budgets_for_one_call(settings).reset("git-map", "tree"))
     timer.start()
     run_command("check", *CALL, "--wait", "20")
     timer.join()
-    assert make_shared_budgets_for_one_call(settings).usage("git-map", "tree") == 1
+    assert make_server_budgets_for_one_call(settings).usage("git-map", "tree") == 1
 
 
 async def enforce_at_once(root: Path, number: int, *, stores: int = 1) -> list[object]:
@@ -485,7 +485,7 @@ def test_tasks_of_several_stores_take_the_whole_budget_and_no_more(
     denied = [outcome for outcome in outcomes if isinstance(outcome, AccessDenied)]
     assert (len(allowed), len(denied)) == (LIMIT, 80 - LIMIT)
     assert sorted(outcome.budget.used for outcome in allowed if outcome.budget is not None) == [*range(1, LIMIT + 1)]
-    assert make_shared_budgets_for_one_call(settings).usage("git-map", "tree") == LIMIT
+    assert make_server_budgets_for_one_call(settings).usage("git-map", "tree") == LIMIT
 
 
 @pytest.mark.parametrize(("on_error", "kinds"), [("deny", {StateError}), ("local", {Decision, AccessDenied})])

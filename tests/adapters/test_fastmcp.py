@@ -226,7 +226,7 @@ def test_many_calls_at_once_share_one_budget_exactly(scene: Scene, root: Path, s
 
 
 @pytest.mark.parametrize("error", [ValueError("x"), OSError(24, "x"), MemoryError(), RecursionError()])
-@pytest.mark.parametrize("place", ["decide_in_thread", "_listed_name"])
+@pytest.mark.parametrize("place", ["run_decision_in_thread_or_deny", "_listed_name"])
 def test_any_exception_while_deciding_is_a_denial(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, place: str, error: Exception
 ) -> None:

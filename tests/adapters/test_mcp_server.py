@@ -190,7 +190,7 @@ def test_many_calls_at_once_share_one_budget_exactly(scene: Scene, root: Path, s
     assert (len(scene.ran), hits(root, state)) == (25, 25)
 
 
-@pytest.mark.parametrize("place", ["decide_in_thread", "GrantMiddleware._read_as_tool"])
+@pytest.mark.parametrize("place", ["run_decision_in_thread_or_deny", "GrantMiddleware._read_as_tool"])
 def test_any_exception_while_deciding_is_a_denial(scene: Scene, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     """The tool does not run, and the result says why."""
 

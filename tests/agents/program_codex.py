@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from cortex_policy.manage.hooks.codex_trust import hash_definition
+from cortex_policy.manage.hooks.codex_trust import hash_hook_definition
 from cortex_policy.manage.hooks.handlers import list_all_handlers
 from cortex_policy.manage.hooks.jsonc import parse_jsonc
 from tests.agents.program import MCP, MODEL, Call, Program
@@ -55,7 +55,7 @@ persistence = "none"
         """Write what Codex writes if a person trusts the hook in `/hooks`."""
         file, config = self.home / self.settings_file, self.home / ".codex" / "config.toml"
         place = list_all_handlers(parse_jsonc(file.read_text()))[0]
-        state = f'[hooks.state."{file}:pre_tool_use:0:0"]\ntrusted_hash = "{hash_definition(place)}"\n'
+        state = f'[hooks.state."{file}:pre_tool_use:0:0"]\ntrusted_hash = "{hash_hook_definition(place)}"\n'
         config.write_text(f"{config.read_text()}{state}")
 
     def argv(self, prompt: str) -> list[str]:

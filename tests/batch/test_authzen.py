@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cortex_policy.batch.authzen import answer_request_document
+from cortex_policy.batch.authzen import answer_one_or_more_evaluations
 from cortex_policy.core.model import UsageError
 
 SUBJECT = {"type": "user", "id": "alice@example.com"}
@@ -36,7 +36,7 @@ def test_an_evaluation_is_a_question_and_its_answer_carries_the_reason_in_the_co
     """Members that the standard does not know are ignored."""
     grants = Grants()
     request = {**REQUEST, "context": {"time": "2024-05-31T15:22-07:00", "path": "docs/x"}, "more": [1]}
-    answer, code = answer_request_document(request, grants.ask)
+    answer, code = answer_one_or_more_evaluations(request, grants.ask)
     assert answer == {"decision": True, "context": {"reason": "allowed", "exit_code": 0}}
     assert code == 0
     assert grants.asked == [("1", "read", {"time": "2024-05-31T15:22-07:00", "path": "docs/x"}, False)]
@@ -46,7 +46,7 @@ def test_an_evaluation_is_a_question_and_its_answer_carries_the_reason_in_the_co
 def test_a_request_is_counted_only_if_it_says_so(consume: bool) -> None:
     """The word is no argument of the call."""
     grants = Grants()
-    answer_request_document({**REQUEST, "context": {"consume": consume}}, grants.ask)
+    answer_one_or_more_evaluations({**REQUEST, "context": {"consume": consume}}, grants.ask)
     assert grants.asked == [("1", "read", {}, consume)]
 
 
@@ -75,7 +75,7 @@ def test_missing_and_wrong_members_are_named(changes: dict[str, Any], why: str) 
     """And nothing is decided."""
     grants = Grants()
     with pytest.raises(UsageError, match=why):
-        answer_request_document({**REQUEST, **changes}, grants.ask)
+        answer_one_or_more_evaluations({**REQUEST, **changes}, grants.ask)
     assert grants.asked == []
 
 
@@ -97,7 +97,7 @@ def test_several_evaluations_end_as_their_semantic_says(
 ) -> None:
     """The answers are in the order of the questions, and those after the end are not asked."""
     grants = Grants()
-    answer, actual = answer_request_document(evaluations(semantic, *ids), grants.ask)
+    answer, actual = answer_one_or_more_evaluations(evaluations(semantic, *ids), grants.ask)
     assert [one["decision"] for one in answer["evaluations"]] == decisions
     assert (actual, len(grants.asked)) == (code, len(decisions))
     assert "decision" not in answer
@@ -106,17 +106,17 @@ def test_several_evaluations_end_as_their_semantic_says(
 def test_an_unknown_semantic_is_refused_with_the_one_that_was_meant() -> None:
     """Nothing is guessed."""
     with pytest.raises(UsageError, match="must be one of") as raised:
-        answer_request_document(evaluations("deny_on_first", "1"), Grants().ask)
+        answer_one_or_more_evaluations(evaluations("deny_on_first", "1"), Grants().ask)
     assert raised.value.hint == "did you mean `deny_on_first_deny`?"
     with pytest.raises(UsageError, match="must be one of"):
-        answer_request_document({**evaluations(None, "1"), "options": []}, Grants().ask)
+        answer_one_or_more_evaluations({**evaluations(None, "1"), "options": []}, Grants().ask)
 
 
 def test_an_evaluation_replaces_whole_members_of_the_request() -> None:
     """Never parts of them."""
     grants = Grants()
     request = {**REQUEST, "context": {"path": "docs", "consume": True}, "evaluations": [{"context": {"x": 1}}, {}]}
-    answer_request_document(request, grants.ask)
+    answer_one_or_more_evaluations(request, grants.ask)
     assert grants.asked == [("1", "read", {"x": 1}, False), ("1", "read", {"path": "docs"}, True)]
 
 
@@ -124,22 +124,22 @@ def test_an_evaluation_replaces_whole_members_of_the_request() -> None:
 def test_an_evaluation_that_is_wrong_is_denied_with_its_error_and_the_others_are_answered(wrong: object) -> None:
     """It counts as a denial where the first one ends the evaluations."""
     request = {**REQUEST, "evaluations": [{}, wrong, {}]}
-    answer, code = answer_request_document(request, Grants().ask)
+    answer, code = answer_one_or_more_evaluations(request, Grants().ask)
     assert [one["decision"] for one in answer["evaluations"]] == [True, False, True]
     assert answer["evaluations"][1]["context"]["error"]["status"] == 400
     assert code == 2
     request["options"] = {"evaluations_semantic": "deny_on_first_deny"}
-    assert len(answer_request_document(request, Grants().ask)[0]["evaluations"]) == 2
+    assert len(answer_one_or_more_evaluations(request, Grants().ask)[0]["evaluations"]) == 2
 
 
 def test_no_evaluations_are_one_evaluation() -> None:
     """As the standard says of an empty array."""
-    assert answer_request_document({**REQUEST, "evaluations": []}, Grants().ask)[0]["decision"] is True
+    assert answer_one_or_more_evaluations({**REQUEST, "evaluations": []}, Grants().ask)[0]["decision"] is True
 
 
 def test_resources_of_other_types_are_denied() -> None:
     """They are no error: other decision points may know them."""
     grants = Grants()
-    answer, code = answer_request_document({**REQUEST, "resource": {"type": "account", "id": "1"}}, grants.ask)
+    answer, code = answer_one_or_more_evaluations({**REQUEST, "resource": {"type": "account", "id": "1"}}, grants.ask)
     assert (answer["decision"], code, grants.asked) == (False, 20, [])
     assert answer["context"]["message"] == "resources are of the type `tool`, not `account`"

@@ -58,7 +58,7 @@ def by_typer(words: list[str]) -> "Call | int":
         raise SystemExit(0)
 
     code = 0
-    room = patch.object(check, "decide_with_wait", decide_with_wait)
+    room = patch.object(check, "decide_outcome_with_wait", decide_with_wait)
     streams = patch.multiple(sys, stdout=sys.stdout, stderr=sys.stderr)  # a run wraps them: put them back
     with room, streams, suppress(SystemExit):
         code = app.run_typer(["check", *words])
@@ -68,7 +68,7 @@ def by_typer(words: list[str]) -> "Call | int":
 @pytest.mark.parametrize("line", TABLE)
 def test_plain_words_are_read_like_typer_reads_them(line: str) -> None:
     """Plain words make the same Call whoever reads them; the rest is left to Typer, and is usage where it is wrong."""
-    call = main.parse_check_argv(split_line(line))
+    call = main.parse_check_argv_or_none(split_line(line))
     assert (call is not None) == (line in PLAIN)
     read = by_typer(split_line(line))
     if call is not None:
@@ -97,7 +97,7 @@ groups = (
 def test_any_words_are_read_the_same_by_main_and_typer(parts: list[tuple[str, ...]]) -> None:
     """Whatever the fast door makes of any words, Typer makes of them too, and nothing raises."""
     words = [word for part in parts for word in part]
-    call = main.parse_check_argv(words)
+    call = main.parse_check_argv_or_none(words)
     if call is not None:
         assert by_typer(words) == call
 
@@ -106,7 +106,7 @@ FAST = [sys.executable, "-m", "cortex_policy"]
 SLOW = [
     sys.executable,
     "-c",
-    "from cortex_policy import main; main.parse_check_argv = lambda *words: None; main.main()",
+    "from cortex_policy import main; main.parse_check_argv_or_none = lambda *words: None; main.main()",
 ]
 WHOLE = [
     ("git", "tree", "--path", "docs/x"), ("git", "tree", "--path", "docs/x", "--json"), ("git", "tree", "--explain"),

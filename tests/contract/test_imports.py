@@ -242,7 +242,7 @@ def test_no_command_loads_pydantic_before_a_document_fails() -> None:
     modules = loaded(
         "import sys, cortex_policy.cli.app as a, cortex_policy.cli.commands.validate_run; a.build_app(); print(*sys.modules)"
     )
-    assert "cortex_policy.schema.catalog" in modules
+    assert "cortex_policy.schema.rule_catalog" in modules
     assert "pydantic" not in modules
 
 
@@ -250,7 +250,7 @@ def test_validate_starts_without_typer_and_rich(root: Path) -> None:
     """They take longer than the work on one file."""
     modules = loaded(PROGRAM.replace('"check", "git", "tree", "--path", "docs/x"', f'"validate", "--root", "{root}"'))
     assert modules[modules.index("0") :][:1] == ["0"]
-    assert "cortex_policy.schema.catalog" in modules
+    assert "cortex_policy.schema.rule_catalog" in modules
     assert not {"typer", "rich", "pydantic", "filelock"} & set(modules)
 
 

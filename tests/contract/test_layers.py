@@ -57,7 +57,7 @@ def test_the_package_has_no_circle(copy: Path) -> None:
             "manage.editing.editor_session",
             "No cycles are allowed in cortex_policy.manage",
         ),
-        ("library/cache.py", LAZY, "library.store", "No cycles are allowed in cortex_policy.library"),
+        ("library/grant_cache.py", LAZY, "library.store", "No cycles are allowed in cortex_policy.library"),
         ("cli/help.py", LAZY, "cli.app", "No cycles are allowed in cortex_policy.cli"),
         ("core/decode.py", LAZY, "state.grants", "not allowed to import cortex_policy.state"),
         ("state/grants.py", LAZY, "manage.listing", "not allowed to import cortex_policy.manage"),

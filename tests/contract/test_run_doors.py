@@ -50,7 +50,7 @@ def by_typer(words: list[str]) -> "Run | int":
 def test_run_words_are_read_the_same_by_main_and_typer(line: str) -> None:
     """What is not plain is left to Typer."""
     words = line.split(" ")
-    run, read = main.parse_run_argv(words), by_typer(words)
+    run, read = main.parse_run_argv_or_none(words), by_typer(words)
     assert (run is not None) == (line in PLAIN)
     assert run is None or read == run
     assert isinstance(read, Run) or read == (0 if line == "--version" else 2)
@@ -65,7 +65,7 @@ parts = st.sampled_from(
 @given(st.lists(parts, max_size=9))
 def test_any_run_words_are_read_the_same_by_main_and_typer(words: list[str]) -> None:
     """Whatever the fast door makes of any words, Typer makes of them too; the command is what follows the first `--`."""
-    run = main.parse_run_argv(words)
+    run = main.parse_run_argv_or_none(words)
     if run is not None:
         assert by_typer(words) == run
         assert list(run.command) == words[words.index("--") + 1 :]

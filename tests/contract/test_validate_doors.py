@@ -38,13 +38,13 @@ def by_typer(words: list[str]) -> "ValidateOptions | int":
 @pytest.mark.parametrize("line", PLAIN)
 def test_validate_words_are_read_the_same_by_main_and_typer(line: str) -> None:
     """To the last member."""
-    assert validate_argv.parse_validate_argv(split_line(line)) == by_typer(split_line(line)) is not None
+    assert validate_argv.parse_validate_argv_or_none(split_line(line)) == by_typer(split_line(line)) is not None
 
 
 @pytest.mark.parametrize("line", TYPER_KNOWS_BETTER)
 def test_words_that_are_not_plain_are_left_to_typer(line: str) -> None:
     """Typer has the help, and the words for mistakes."""
-    assert validate_argv.parse_validate_argv(split_line(line)) is None
+    assert validate_argv.parse_validate_argv_or_none(split_line(line)) is None
 
 
 words = st.sampled_from(
@@ -56,5 +56,5 @@ words = st.sampled_from(
 @given(st.lists(words, max_size=4))
 def test_any_validate_words_are_read_the_same_by_main_and_typer(line: list[str]) -> None:
     """Or the plain one declines."""
-    asked = validate_argv.parse_validate_argv(line)
+    asked = validate_argv.parse_validate_argv_or_none(line)
     assert asked is None or asked == by_typer(line)

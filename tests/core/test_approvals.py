@@ -13,13 +13,13 @@ from cortex_policy.core.approvals import (
     MAX_LINE_BYTES,
     ApprovalRequest,
     TimeSinceBoot,
-    encode_request_line,
     escape_surrogates,
     find_request_status,
-    make_fingerprint_text,
+    make_fingerprint_input,
     parse_approval_requests,
     select_request_lines_to_keep,
 )
+from cortex_policy.core.json_text import encode_json_line
 from cortex_policy.core.model import Grant, Origin, Rate, Request, ResolvedPath
 
 SECOND = 1_000_000_000
@@ -134,7 +134,7 @@ CALL = Request("a", {"n": 1, "path": "x"}, (ResolvedPath("path", "x", "x", "x", 
 def bound(args: object = None, cwd: str | None = "/r", uid: int = 0, origin: Origin = ORIGIN, **more: Any) -> str:
     """Return what a call is bound to, but for these."""
     call = {"action": CALL.action, "args": CALL.args if args is None else args, "paths": CALL.paths, **more}
-    return make_fingerprint_text(GRANT, origin, Request(**call), cwd, uid)
+    return make_fingerprint_input(GRANT, origin, Request(**call), cwd, uid)
 
 
 def test_the_same_call_is_bound_to_the_same_text() -> None:
@@ -159,7 +159,7 @@ def test_each_part_of_a_call_makes_another_text() -> None:
         )),
     ]  # fmt: skip
     assert len({*texts, *others}) == len(texts) + len(others)
-    assert make_fingerprint_text(Grant("h", "t", ("a",), Rate(1), {}), ORIGIN, CALL, "/r", 0) != bound()
+    assert make_fingerprint_input(Grant("h", "t", ("a",), Rate(1), {}), ORIGIN, CALL, "/r", 0) != bound()
 
 
 def test_useful_lines_are_kept_and_stay_together() -> None:
@@ -182,7 +182,7 @@ def test_useful_lines_are_kept_and_stay_together() -> None:
 
 def test_a_line_is_read_as_it_was_written() -> None:
     """With lone surrogates as text, which JSON would not hold."""
-    line = encode_request_line(REQUEST | {"proposal": {"cwd": escape_surrogates("\udcff\u202e")}})
+    line = encode_json_line(REQUEST | {"proposal": {"cwd": escape_surrogates("\udcff\u202e")}})
     assert line.isascii()
     (matter,) = parse_approval_requests(line)
     assert isinstance(matter, ApprovalRequest)

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from cortex_policy.core.arguments import (
     MAX_DEPTH,
     _enum_cache,
-    comparison_key,
-    find_declared_path_format,
+    find_declared_path_or_not_path,
     find_declared_types,
-    format_first_argument_violation,
+    find_first_argument_violation_text,
+    make_comparison_key,
 )
 from tests.support.work import counted
 
@@ -24,7 +24,7 @@ NAN, INFINITY = float("nan"), float("inf")
 
 def missed(declaration: object, value: object) -> str:
     """Say how a value violates its declaration, '' where it meets it."""
-    return format_first_argument_violation({"x": declaration}, {"x": value})
+    return find_first_argument_violation_text({"x": declaration}, {"x": value})
 
 
 def nested(value: object, wrap: Callable[[object], object], times: int) -> object:
@@ -190,7 +190,7 @@ def test_the_values_of_one_call_share_a_bound_on_the_work() -> None:
     why = "must match `pattern` a{20}b|x$ within 3,000,000 steps for all values of the call"
     assert missed({"items": declaration}, [value] * 17) == f"`x` (an item) {why}"
     many = {str(index): value for index in range(17)}
-    assert format_first_argument_violation(dict.fromkeys(many, declaration), many) == f"`16` {why}"
+    assert find_first_argument_violation_text(dict.fromkeys(many, declaration), many) == f"`16` {why}"
 
 
 BROKEN = [
@@ -227,10 +227,10 @@ def test_a_declaration_that_is_no_object_denies(declaration: object) -> None:
 def test_only_given_arguments_are_checked() -> None:
     """Undeclared ones pass, declared ones may be absent, broken declarations of absent ones deny nothing."""
     declarations = {"n": {"type": "integer"}, "bad": {"type": "text"}}
-    assert format_first_argument_violation(declarations, {}) == ""
-    assert format_first_argument_violation(declarations, {"other": NAN, "N": "x"}) == ""
-    assert format_first_argument_violation(declarations, {"other": "x", "n": "x"}).startswith("`n` ")
-    assert format_first_argument_violation({}, {"n": object()}) == ""
+    assert find_first_argument_violation_text(declarations, {}) == ""
+    assert find_first_argument_violation_text(declarations, {"other": NAN, "N": "x"}) == ""
+    assert find_first_argument_violation_text(declarations, {"other": "x", "n": "x"}).startswith("`n` ")
+    assert find_first_argument_violation_text({}, {"n": object()}) == ""
 
 
 def test_deep_nesting_is_denied_without_a_traceback() -> None:
@@ -259,7 +259,7 @@ def test_the_types_and_the_format_of_a_declaration_can_be_asked() -> None:
         (),
         (),
     ]
-    assert [find_declared_path_format(declarations, name) for name in "adefghi?"] == [
+    assert [find_declared_path_or_not_path(declarations, name) for name in "adefghi?"] == [
         None,
         None,
         None,
@@ -380,37 +380,37 @@ json_values = st.recursive(
 @given(json_values, json_values)
 def test_a_value_is_in_an_enum_if_it_is_one_of_its_values(value: object, listed: object) -> None:
     """One way to look for a value among many, another to compare it with one: they agree."""
-    assert bool(format_first_argument_violation({"x": {"enum": [listed, []]}}, {"x": value})) == bool(
-        format_first_argument_violation({"x": {"const": listed}}, {"x": value})
-        and format_first_argument_violation({"x": {"const": []}}, {"x": value})
+    assert bool(find_first_argument_violation_text({"x": {"enum": [listed, []]}}, {"x": value})) == bool(
+        find_first_argument_violation_text({"x": {"const": listed}}, {"x": value})
+        and find_first_argument_violation_text({"x": {"const": []}}, {"x": value})
     )
 
 
 def test_a_value_not_equal_to_itself_is_in_no_enum() -> None:
     """Not even where the very same object is listed."""
     odd = [float("nan")]
-    assert format_first_argument_violation({"x": {"enum": [odd]}}, {"x": odd})
+    assert find_first_argument_violation_text({"x": {"enum": [odd]}}, {"x": odd})
 
 
 def test_an_array_of_any_length_is_looked_up_in_an_enum_of_any_length() -> None:
     """Where each value is compared with each other one this takes ten minutes."""
     listed = [f"v{number}" for number in range(3_000)]
-    assert not format_first_argument_violation({"x": {"items": {"enum": listed}}}, {"x": listed[-1:] * 100_000})
+    assert not find_first_argument_violation_text({"x": {"items": {"enum": listed}}}, {"x": listed[-1:] * 100_000})
 
 
 def test_however_many_lists_a_grant_has_each_is_looked_through_once() -> None:
     """A call may ask for more of them than are kept of other grants."""
     declarations = {f"x{index}": {"enum": [index, *range(1_000)]} for index in range(100)}
     for _ in range(3):
-        with counted(comparison_key) as work:
-            assert not format_first_argument_violation(declarations, dict.fromkeys(declarations, 7))
-    assert work["comparison_key"] == 100
+        with counted(make_comparison_key) as work:
+            assert not find_first_argument_violation_text(declarations, dict.fromkeys(declarations, 7))
+    assert work["make_comparison_key"] == 100
 
 
 def test_very_many_values_are_not_kept() -> None:
     """A service has the grants of many."""
     for number in range(4):
-        assert not format_first_argument_violation({"x": {"enum": list(range(200_000))}}, {"x": number})
+        assert not find_first_argument_violation_text({"x": {"enum": list(range(200_000))}}, {"x": number})
     assert sum(len(found) for _, found in _enum_cache.values()) <= 500_000
 
 

@@ -7,15 +7,15 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.audit_chain import (
     LENGTH,
-    begin_chain,
+    chain_first_line,
     chain_line,
     find_last_digest,
     is_prefix_of_event,
     parse_chain_digest,
-    parse_follows_digest,
+    parse_follows_digest_or_none,
     select_hashed_bytes,
 )
-from cortex_policy.core.audit_event import FULL, Event, to_json_line
+from cortex_policy.core.audit_event import FULL, Event, event_to_cloudevent_line
 from tests.support.logs import digest
 
 values = st.recursive(
@@ -32,14 +32,14 @@ HOSTILE = {"a": {"b": 1, "chain": f"sha256:{'0' * 64}"}}
 
 def text_of(args: dict[str, object], action: str = "tree") -> bytes:
     """Return the line of a call, before it is chained."""
-    return to_json_line(
+    return event_to_cloudevent_line(
         Event("00" * 16, 0, "git", "git", action, args, is_allowed=True, reason="allowed"), FULL, digest
     )
 
 
 def test_a_line_is_chained_by_what_a_shell_can_hash() -> None:
     """The digits of the one before, what stands between, and the line up to the member; and it stays one JSON object."""
-    first = begin_chain(text_of({}), None, digest)
+    first = chain_first_line(text_of({}), None, digest)
     before = parse_chain_digest(first[:-1])
     second = chain_line(text_of({"n": 1}), before, b"{torn\n", digest)
     data = json.loads(second)["data"]
@@ -47,8 +47,8 @@ def test_a_line_is_chained_by_what_a_shell_can_hash() -> None:
     assert data["chain"] == "sha256:" + digest(before.encode() + b"{torn\n" + body)
     assert "follows" not in data
     assert (
-        parse_follows_digest(select_hashed_bytes(first[:-1])),
-        parse_follows_digest(select_hashed_bytes(second[:-1])),
+        parse_follows_digest_or_none(select_hashed_bytes(first[:-1])),
+        parse_follows_digest_or_none(select_hashed_bytes(second[:-1])),
     ) == (
         "",
         None,
@@ -58,9 +58,9 @@ def test_a_line_is_chained_by_what_a_shell_can_hash() -> None:
 
 def test_a_line_that_begins_a_file_names_the_end_of_the_one_before() -> None:
     """It is hashed by itself, so that it can be verified where the other file is gone."""
-    text = begin_chain(text_of({}), "ab" * 32, digest)[:-1]
+    text = chain_first_line(text_of({}), "ab" * 32, digest)[:-1]
     assert json.loads(text)["data"]["follows"] == f"sha256:{'ab' * 32}"
-    assert parse_follows_digest(select_hashed_bytes(text)) == "ab" * 32
+    assert parse_follows_digest_or_none(select_hashed_bytes(text)) == "ab" * 32
     assert parse_chain_digest(text) == digest(select_hashed_bytes(text))
 
 
@@ -84,7 +84,7 @@ def test_an_argument_named_chain_is_not_the_chain_member() -> None:
 @given(st.dictionaries(st.text(), values), st.integers(0, 400))
 def test_the_last_digest_is_found_over_torn_lines(args: dict[str, object], cut: int) -> None:
     """With where its line ends, whatever came after."""
-    first = begin_chain(text_of(args), None, digest)
+    first = chain_first_line(text_of(args), None, digest)
     torn = chain_line(text_of(HOSTILE), "11" * 32, b"", digest)[: cut - 1]
     torn = torn[:-1] if parse_chain_digest(torn[:-1]) or parse_chain_digest(torn) else torn
     torn = b"" if parse_chain_digest(torn) else torn
@@ -96,7 +96,7 @@ def test_the_last_digest_is_found_over_torn_lines(args: dict[str, object], cut: 
 
 def test_text_after_a_digest_differs_from_a_torn_line() -> None:
     """The end of a line that was changed is told from one that is missing."""
-    text = begin_chain(text_of({}), None, digest)[:-1]
+    text = chain_first_line(text_of({}), None, digest)[:-1]
     assert not is_prefix_of_event(text[:-1] + b"x")
     assert not is_prefix_of_event(text + b" ")
     assert not is_prefix_of_event(text[:-10] + b"X")

@@ -15,11 +15,11 @@ from cortex_policy.core.audit_event import (
     MAX_LINE_BYTES,
     NAMES,
     Event,
-    parse_trace_id,
-    to_json_line,
+    event_to_cloudevent_line,
+    parse_trace_id_or_none,
 )
 from cortex_policy.core.model import ResolvedPath
-from cortex_policy.library.event_delivery.requests import is_event
+from cortex_policy.library.event_delivery.event_requests import is_event_line
 from tests.support.logs import digest
 
 AT = 1_795_595_292_123_456_789
@@ -43,7 +43,7 @@ def event(**more: Any) -> Event:
 
 def read(one: Event, detail: str) -> dict[str, Any]:
     """Return what a reader finds."""
-    text = to_json_line(one, detail, digest)
+    text = event_to_cloudevent_line(one, detail, digest)
     assert text.endswith(b"\n")
     assert text.count(b"\n") == 1
     found: dict[str, Any] = json.loads(text)
@@ -147,16 +147,16 @@ def test_a_line_that_would_be_too_long_says_less(detail: str, args: dict[str, ob
     data = read(event(args=args, places=()), detail)["data"]
     assert isinstance(data["args"], kind)
     assert ("cwd" in data) == (data["args"] == args)
-    assert len(to_json_line(event(args=args, places=()), detail, digest)) <= MAX_LINE_BYTES
+    assert len(event_to_cloudevent_line(event(args=args, places=()), detail, digest)) <= MAX_LINE_BYTES
 
 
 @pytest.mark.parametrize("name", ["action", "run", "grant", "tool"])
 def test_no_name_makes_a_line_that_readers_skip(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name is what its caller says, and a call is no secret because it has a long one."""
     monkeypatch.setattr("cortex_policy.core.audit_event.MAX_LINE_BYTES", 9000)
-    line = to_json_line(event(**{name: "x" + "\x80" * 9000}), FULL, digest)
+    line = event_to_cloudevent_line(event(**{name: "x" + "\x80" * 9000}), FULL, digest)
     assert len(line) <= 9000
-    assert is_event(line.removesuffix(b"\n"))
+    assert is_event_line(line.removesuffix(b"\n"))
     assert not re.search(rb"%[0-9A-F]?\\.", line)
 
 
@@ -171,4 +171,4 @@ def test_no_name_makes_a_line_that_readers_skip(name: str, monkeypatch: pytest.M
 )  # fmt: skip
 def test_a_trace_is_taken_from_a_valid_traceparent_alone(traceparent: str, trace: str | None) -> None:
     """Of later versions the first four parts."""
-    assert parse_trace_id(traceparent) == trace
+    assert parse_trace_id_or_none(traceparent) == trace

@@ -211,7 +211,7 @@ def test_verdicts_do_not_depend_on_what_was_asked_before(text: str, seed: int) -
     except PatternError:
         return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cortex_policy.core.ecma_automaton._MAX_CACHED", chance.choice((1, 2, 5, 2_000)))
+        patch.setattr("cortex_policy.core.ecma_regex_automaton._MAX_CACHED", chance.choice((1, 2, 5, 2_000)))
         old.search(value(chance) * 9)
         again = old.search(text)
     assert fresh.search(text) == again

@@ -13,7 +13,7 @@ from cortex_policy.core.engine import DEFAULTS, decide
 from cortex_policy.core.explanation import Explanation, explain
 from cortex_policy.core.explanation_steps import DENIES, MOST_PATHS, NOT_ASKED, PASSES, RULES, RuleStep
 from cortex_policy.core.model import ALLOWED, STOPPED, Decision, Request, ResolvedPath, Settings
-from cortex_policy.core.path_arguments import path_arguments
+from cortex_policy.core.path_arguments import find_path_arguments
 
 TEXT = b"""{
   "tool": "git-map",
@@ -321,7 +321,7 @@ def test_any_decision_can_be_explained(
     except Exception:  # noqa: BLE001 - NaN, a surrogate: no grant
         return
     places = tuple(
-        ResolvedPath(name, path, path, path, f"/r/{path}") for name, path, _ in path_arguments(grant, args) if path
+        ResolvedPath(name, path, path, path, f"/r/{path}") for name, path, _ in find_path_arguments(grant, args) if path
     )
     request = Request("a", args, places, cost)
     asked = Settings(sensitive, require_path=require_path, undeclared_args=undeclared)

@@ -13,10 +13,10 @@ from cortex_policy.core.input_objects import require_grant, require_request, req
 from cortex_policy.core.input_values import (
     MAX_PARTS,
     require_arguments,
-    require_budget_call,
+    require_budget_arguments,
     require_path_text,
     require_positive_int,
-    require_seconds,
+    require_timestamp,
 )
 from cortex_policy.core.model import Grant, Rate, Request, ResolvedPath, Settings, UsageError
 
@@ -215,7 +215,7 @@ def test_a_count_is_an_integer_of_at_least_one(value: object) -> None:
     with pytest.raises(UsageError, match="cost"):
         require_positive_int(value, "cost")
     with pytest.raises(UsageError, match="cost"):
-        require_budget_call("tool", "action", 1, value)
+        require_budget_arguments("tool", "action", 1, value)
     assert type(require_positive_int(Number(2), "cost")) is int
 
 
@@ -223,7 +223,7 @@ def test_a_count_is_an_integer_of_at_least_one(value: object) -> None:
 def test_a_time_is_a_finite_number(value: object) -> None:
     """At a time that is none no hit would count."""
     with pytest.raises(UsageError):
-        require_seconds(value)
+        require_timestamp(value)
 
 
 GRANT = Grant("git", "git-map", ("tree",), Rate(1), {"a": {"type": "string"}}, "internal", ("docs",))

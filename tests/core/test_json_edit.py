@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.core.json_edit import append_items, insert_member, remove_value, replace_value
-from cortex_policy.core.json_tree import find_node, parse_tree
+from cortex_policy.core.json_tree import parse_tree, require_node
 from cortex_policy.core.model import UsageError
 from tests.support.json_documents import MANY, TOKEN, documents, pointers, same, values
 from tests.support.work import counted
@@ -50,7 +50,7 @@ def is_insertion(old: str, new: str, start: int, end: int) -> bool:
 def test_an_element_added_and_removed_leaves_the_same_bytes(text: str, value: object, data: st.DataObject) -> None:
     """In every layout; in between, nothing but the new element and its separators is there."""
     pointer = chosen(data, text, list)
-    node = find_node(parse_tree(text), pointer)
+    node = require_node(parse_tree(text), pointer)
     new = append_items(text, pointer, [value])
     assert same(decoded(new), edited(text, pointer, len(node.children), value))
     start, end = (node.children[-1].end,) * 2 if node.children else (node.start + 1, node.end - 1)
@@ -63,7 +63,7 @@ def test_an_element_added_and_removed_leaves_the_same_bytes(text: str, value: ob
 def test_a_member_inserted_and_removed_leaves_the_same_bytes(text: str, value: object, data: st.DataObject) -> None:
     """As with elements."""
     pointer = chosen(data, text, dict)
-    node = find_node(parse_tree(text), pointer)
+    node = require_node(parse_tree(text), pointer)
     new = insert_member(text, pointer, NEW, value)
     assert same(decoded(new), edited(text, pointer, NEW, value))
     start, end = (node.children[-1].end,) * 2 if node.children else (node.start + 1, node.end - 1)
@@ -76,7 +76,7 @@ def test_a_member_inserted_and_removed_leaves_the_same_bytes(text: str, value: o
 def test_a_value_set_leaves_all_others_as_they_are_spelled(text: str, value: object, data: st.DataObject) -> None:
     """And an old spelling that was canonical comes back with its value."""
     pointer = chosen(data, text, object)
-    node = find_node(parse_tree(text), pointer)
+    node = require_node(parse_tree(text), pointer)
     old = dict(pointers(decoded(text)))[pointer]
     new = replace_value(text, pointer, value)
     assert is_insertion(text, new, node.start, node.end)
@@ -95,7 +95,7 @@ def test_a_part_removed_takes_one_separator_along(text: str, data: st.DataObject
     assume(found)
     pointer = data.draw(st.sampled_from(found))
     root = parse_tree(text)
-    node, parent = find_node(root, pointer), find_node(root, pointer.rpartition("/")[0])
+    node, parent = require_node(root, pointer), require_node(root, pointer.rpartition("/")[0])
     new = remove_value(text, pointer)
     at = parent.children.index(node)
     start = parent.children[at - 1].end if at else parent.start + 1

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.json_text import format_canonical_json, format_json
+from cortex_policy.core.json_text import format_ascii_json, format_canonical_json
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 trees = st.recursive(
@@ -38,7 +38,7 @@ class Loud(float):
 @given(trees)
 def test_the_text_reads_back_as_the_value(value: object) -> None:
     """Whatever reads JSON reads it back, from one line of ASCII."""
-    for text in (format_json(value), format_json(value, ",", ":"), format_canonical_json(value)):
+    for text in (format_ascii_json(value), format_ascii_json(value, ",", ":"), format_canonical_json(value)):
         assert json.loads(text) == value
         assert text.isascii()
         assert text.isprintable()
@@ -47,7 +47,7 @@ def test_the_text_reads_back_as_the_value(value: object) -> None:
 @given(trees)
 def test_the_first_form_is_that_of_json(value: object) -> None:
     """Byte by byte."""
-    assert format_json(value) == json.dumps(value)
+    assert format_ascii_json(value) == json.dumps(value)
 
 
 @given(st.dictionaries(st.text(), scalars, max_size=5))
@@ -68,11 +68,11 @@ def test_the_order_of_members_makes_no_other_canonical_text(value: dict[str, obj
 )  # fmt: skip
 def test_values_without_json_are_written_as_strings(value: object, text: str) -> None:
     """Values of Python callers are written, whatever they are."""
-    assert format_json(value) == text
+    assert format_ascii_json(value) == text
     assert json.loads(format_canonical_json([value]))
 
 
 def test_unknown_types_raise_a_type_error() -> None:
     """Nothing is guessed."""
     with pytest.raises(TypeError, match="no JSON for set"):
-        format_json([{1}])
+        format_ascii_json([{1}])

@@ -13,8 +13,8 @@ from cortex_policy.core.json_tree import (
     JsonNode,
     JsonSyntaxError,
     find_line_and_column,
-    find_node,
     parse_tree,
+    require_node,
     split_pointer,
 )
 from cortex_policy.core.model import UsageError
@@ -171,7 +171,7 @@ def test_a_pointer_names_a_value() -> None:
     text = '{"a/b": [10, {"m~n": 20}], "": 30, "0": 40}'
     root = parse_tree(text)
     for pointer, value in (("/a~1b/0", "10"), ("/a~1b/1/m~0n", "20"), ("/", "30"), ("/0", "40"), ("", text)):
-        node = find_node(root, pointer)
+        node = require_node(root, pointer)
         assert text[node.start : node.end] == value
 
 
@@ -179,7 +179,7 @@ def test_a_pointer_names_a_value() -> None:
 def test_a_pointer_may_name_nothing(pointer: str) -> None:
     """That is an error, never another value."""
     with pytest.raises(UsageError, match="there is nothing at"):
-        find_node(parse_tree('{"a": [1, 2]}'), pointer)
+        require_node(parse_tree('{"a": [1, 2]}'), pointer)
 
 
 @pytest.mark.parametrize("pointer", ["a", "#/a", "/a~", "/~2"])

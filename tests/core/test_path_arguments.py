@@ -13,8 +13,8 @@ from cortex_policy.core.path_arguments import (
     IF_TEXT,
     NEVER,
     PATH_NAMES,
+    find_path_arguments,
     find_path_condition_of_name,
-    path_arguments,
 )
 
 DENYING = Settings(undeclared_args="deny")
@@ -28,7 +28,7 @@ def grant_of(args: dict[str, object] | None = None, scopes: tuple[str, ...] = ("
 
 def is_allowed(grant: Grant, args: dict[str, Any], settings: Settings | None = None) -> bool:
     """Decide a call whose paths land where they say; those that begin with `gov` govern grants."""
-    found = {(argument, given) for argument, given, _ in path_arguments(grant, args) if given is not None}
+    found = {(argument, given) for argument, given, _ in find_path_arguments(grant, args) if given is not None}
     places = tuple(
         ResolvedPath(argument, given, given, given, f"/r/{given}", "", "governs" if given[:3] == "gov" else "")
         for argument, given in found
@@ -118,7 +118,7 @@ def test_a_declaration_makes_a_path_or_exempts_one() -> None:
     )
     args = {"target": "a", "source": "b", "log_file": "c", "list": [{"file": ["c", "d"]}], "dir": None}
     found = [("target", "a", True), ("list[0].file[0]", "c", True), ("list[0].file[1]", "d", True)]
-    assert list(path_arguments(grant, args)) == found
+    assert list(find_path_arguments(grant, args)) == found
 
 
 def test_nested_paths_are_examined_once() -> None:
@@ -126,7 +126,7 @@ def test_nested_paths_are_examined_once() -> None:
     tree: dict[str, Any] = {"x": "docs/x"}
     for _ in range(60):
         tree = {"path": tree, "note": "n"}
-    assert len(list(path_arguments(grant_of(), {"path": tree}))) < 200
+    assert len(list(find_path_arguments(grant_of(), {"path": tree}))) < 200
 
 
 def test_labels_are_no_copies_of_long_names() -> None:
@@ -138,7 +138,7 @@ def test_labels_are_no_copies_of_long_names() -> None:
         "list": [{long: texts}],
         "deep": [[[{"a" * 250: {"b" * 250: {"path": texts}}}]]],
     }
-    found = list(path_arguments(grant_of(), args))
+    found = list(find_path_arguments(grant_of(), args))
     assert max(len(argument) for argument, _, _ in found) == 400
     assert {given for _, given, _ in found if given is not None} == set(texts)
     assert is_allowed(grant_of(), {long: ["docs/x", "docs/y"]})

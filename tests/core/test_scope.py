@@ -8,8 +8,8 @@ from cortex_policy.core.closest_match import find_closest_scope
 from cortex_policy.core.engine import (
     find_matching_scope,
     find_path_syntax_problem,
-    find_path_violation,
-    normalize_scope,
+    find_violation_text_of_one_path,
+    trim_scope_or_none,
 )
 from cortex_policy.core.model import ResolvedPath
 from cortex_policy.core.scopes import suggest_scope_prefix
@@ -35,7 +35,7 @@ def test_ordinary_spellings_of_paths_pass(text: str) -> None:
 )
 def test_some_scopes_never_match(scope: str) -> None:
     """A scope that is no plain prefix covers nothing, not even itself."""
-    assert normalize_scope(scope) is None
+    assert trim_scope_or_none(scope) is None
     assert find_matching_scope((scope,), scope) is None
 
 
@@ -51,10 +51,14 @@ def test_a_scope_covers_itself_and_what_lies_below() -> None:
 
 def test_both_spellings_must_be_in_scope() -> None:
     """A link out of scope is denied, and so is a link into it from outside."""
-    assert not find_path_violation(("docs",), ResolvedPath("path", "docs/x", "docs/x", "docs/x", "/r/docs/x"))
-    assert find_path_violation(("docs",), ResolvedPath("path", "docs/x", "docs/x", "content/x", "/r/content/x"))
-    assert find_path_violation(("docs",), ResolvedPath("path", "link/x", "link/x", "docs/x", "/r/docs/x"))
-    assert not find_path_violation(
+    assert not find_violation_text_of_one_path(
+        ("docs",), ResolvedPath("path", "docs/x", "docs/x", "docs/x", "/r/docs/x")
+    )
+    assert find_violation_text_of_one_path(
+        ("docs",), ResolvedPath("path", "docs/x", "docs/x", "content/x", "/r/content/x")
+    )
+    assert find_violation_text_of_one_path(("docs",), ResolvedPath("path", "link/x", "link/x", "docs/x", "/r/docs/x"))
+    assert not find_violation_text_of_one_path(
         ("docs", "content"), ResolvedPath("path", "docs/x", "docs/x", "content/x", "/r/content/x")
     )
 
@@ -62,8 +66,8 @@ def test_both_spellings_must_be_in_scope() -> None:
 def test_a_guarded_place_is_denied_whatever_the_scope() -> None:
     """No grant lets its tool change what governs it."""
     guarded = ResolvedPath("path", "docs/x", "docs/x", "docs/x", "/r/docs/x", protected_reason="governs")
-    assert find_path_violation((), guarded)
-    assert find_path_violation(("docs",), guarded)
+    assert find_violation_text_of_one_path((), guarded)
+    assert find_violation_text_of_one_path(("docs",), guarded)
 
 
 @pytest.mark.parametrize(
@@ -120,4 +124,4 @@ def test_a_path_that_nobody_normalized_is_in_no_scope(told: str, others: list[st
     scopes = ("docs", *others)
     assert find_matching_scope(scopes, "docs/x") == "docs"
     assert find_matching_scope(scopes, told) is None
-    assert find_path_violation(scopes, ResolvedPath("path", "docs/x", "docs/x", told, "/r/docs/x"))
+    assert find_violation_text_of_one_path(scopes, ResolvedPath("path", "docs/x", "docs/x", told, "/r/docs/x"))

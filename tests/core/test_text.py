@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.text import (
     MAX_MESSAGE_BYTES,
-    count_with_noun,
-    did_you_mean,
     elide_middle,
     escape_json_output,
     escape_output,
     escape_unprintable,
     escape_xml_output,
+    format_count_with_noun,
+    format_did_you_mean_hint,
     format_message_line,
     format_os_error,
     join_words_that_fit,
@@ -120,9 +120,9 @@ def test_errors_of_the_system_are_printed_in_lower_case(error: Exception, shown:
 
 def test_without_a_close_name_there_is_no_suggestion() -> None:
     """Without a close name there is no hint."""
-    assert (did_you_mean("git"), did_you_mean("")) == ("did you mean `git`?", "")
+    assert (format_did_you_mean_hint("git"), format_did_you_mean_hint("")) == ("did you mean `git`?", "")
 
 
 def test_a_count_is_plural_unless_it_is_one() -> None:
     """None are many."""
-    assert [count_with_noun(number, "call") for number in (0, 1, 2)] == ["0 calls", "1 call", "2 calls"]
+    assert [format_count_with_noun(number, "call") for number in (0, 1, 2)] == ["0 calls", "1 call", "2 calls"]

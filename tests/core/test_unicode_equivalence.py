@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.closest_match import find_closest_scope, find_closest_word
 from cortex_policy.core.denial_hint import make_denial_hint
-from cortex_policy.core.engine import decide, find_matching_scope, normalize_scope
+from cortex_policy.core.engine import decide, find_matching_scope, trim_scope_or_none
 from cortex_policy.core.model import Grant, Rate, Request, ResolvedPath
 from cortex_policy.core.unicode_equivalence import (
     find_equivalent_word,
-    find_scope_covering_in_nfc,
+    find_scope_and_path_covered_in_nfc,
     format_normal_form_difference,
 )
 
@@ -24,7 +24,7 @@ def test_the_scope_that_a_path_reads_like_is_found(scope: str, path: str) -> Non
     """It is no scope of the path, and the nearest of all."""
     there = ResolvedPath("path", path, path, path, f"/{path}")
     assert find_matching_scope((scope,), path) is None
-    assert find_scope_covering_in_nfc(("docs/other", scope), there) == (scope, path)
+    assert find_scope_and_path_covered_in_nfc(("docs/other", scope), there) == (scope, path)
     assert find_closest_scope(("docs/other", scope), there) == scope
 
 
@@ -39,9 +39,12 @@ def test_a_link_to_what_reads_like_a_scope_is_explained_by_where_it_leads() -> N
 def test_a_path_in_scope_has_no_equivalent_scope() -> None:
     """Nor has what is outside the root, or reads in another way."""
     scopes = (NFC, NFD)
-    assert find_scope_covering_in_nfc(scopes, ResolvedPath("path", NFC, NFC, NFC)) == ("", "")
-    assert find_scope_covering_in_nfc(scopes, ResolvedPath("path", "/etc", None, None)) == ("", "")
-    assert find_scope_covering_in_nfc(scopes, ResolvedPath("path", "docs/cafe", "docs/cafe", "docs/cafe")) == ("", "")
+    assert find_scope_and_path_covered_in_nfc(scopes, ResolvedPath("path", NFC, NFC, NFC)) == ("", "")
+    assert find_scope_and_path_covered_in_nfc(scopes, ResolvedPath("path", "/etc", None, None)) == ("", "")
+    assert find_scope_and_path_covered_in_nfc(scopes, ResolvedPath("path", "docs/cafe", "docs/cafe", "docs/cafe")) == (
+        "",
+        "",
+    )
 
 
 def test_an_action_that_reads_like_one_that_is_allowed_is_found() -> None:
@@ -67,13 +70,13 @@ def test_a_twin_is_found_wherever_both_forms_of_a_scope_differ(scope: str, rest:
     """Whatever the text."""
     one, other = normalize("NFC", scope), normalize("NFD", scope)
     path = f"{other}/{rest}" if rest else other
-    assume(normalize_scope(f"x/{rest}") or not rest)  # a path whose parts are no names is in no scope
+    assume(trim_scope_or_none(f"x/{rest}") or not rest)  # a path whose parts are no names is in no scope
     is_other = (
-        normalize_scope(one) is not None
+        trim_scope_or_none(one) is not None
         and find_matching_scope((one,), path) is None
-        and normalize_scope(normalize("NFC", one)) is not None
+        and trim_scope_or_none(normalize("NFC", one)) is not None
     )
-    found = find_scope_covering_in_nfc((one,), ResolvedPath("path", path, path, path))
+    found = find_scope_and_path_covered_in_nfc((one,), ResolvedPath("path", path, path, path))
     if is_other:
         assert found == (one, path)
     else:
@@ -86,4 +89,4 @@ def test_words_of_very_many_marks_are_not_compared() -> None:
     there = ResolvedPath("path", marks, marks, marks)
     assert find_equivalent_word(marks, [marks[:-1], "a"]) == ""
     assert find_equivalent_word("caf\u00e9", [marks, "cafe\u0301"]) == "cafe\u0301"
-    assert find_scope_covering_in_nfc((marks[:-1],), there) == ("", "")
+    assert find_scope_and_path_covered_in_nfc((marks[:-1],), there) == ("", "")

@@ -12,8 +12,8 @@ from cortex_policy.core.model import StateError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.library.reader_acknowledgements import prune_and_list_acknowledgements
 from cortex_policy.library.store import PolicyStore
-from cortex_policy.manage.stamp.wait import wait_for_readers
-from cortex_policy.state.grants import find_root
+from cortex_policy.manage.stamp.wait import wait_for_processes_of_reader
+from cortex_policy.state.grants import find_named_or_only_root
 from tests.support.command import result_of
 
 PATIENCE = 20.0
@@ -37,7 +37,10 @@ def stamped(root: Path) -> Path:
 def test_a_write_is_acknowledged_by_each_process_of_a_reader(state: Path) -> None:
     """No other user may read the files."""
     with PolicyStore(reader="gateway"), PolicyStore(reader="gateway"), PolicyStore(reader="other"):
-        assert [reader.version for reader in wait_for_readers(find_root(), "gateway", None, PATIENCE)] == [1, 1]
+        assert [
+            reader.version
+            for reader in wait_for_processes_of_reader(find_named_or_only_root(), "gateway", None, PATIENCE)
+        ] == [1, 1]
         assert result_of("set", "git", "--rate", "5").returncode == 0
         done = result_of("stamp", "wait", "--reader", "gateway", "--timeout", str(PATIENCE))
         assert (done.returncode, done.stdout.splitlines()) == (0, [f"gateway, process {os.getpid()}: version 2"] * 2)
@@ -51,9 +54,9 @@ def test_a_write_is_acknowledged_by_each_process_of_a_reader(state: Path) -> Non
 def test_waiting_for_a_version_that_no_reader_uses_times_out() -> None:
     """The message says which reader uses which version, or that there is none."""
     with pytest.raises(NotDoneError, match="no process has acknowledged"):
-        wait_for_readers(find_root(), "gateway", None, 0)
+        wait_for_processes_of_reader(find_named_or_only_root(), "gateway", None, 0)
     with PolicyStore(reader="gateway"), pytest.raises(NotDoneError, match=f"process {os.getpid()} runs version 1"):
-        wait_for_readers(find_root(), "gateway", 2, 0)
+        wait_for_processes_of_reader(find_named_or_only_root(), "gateway", 2, 0)
     done = result_of("stamp", "wait", "--reader", "gateway", "--timeout", "0")
     assert (done.returncode, done.stdout) == (3, "")
 
@@ -65,10 +68,12 @@ def test_a_reader_that_has_ended_does_not_count(state: Path, end: int) -> None:
     service = subprocess.Popen([sys.executable, "-c", SERVICE], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert service.stdout is not None
     assert service.stdout.readline() == b"allowed\n"
-    assert [reader.pid for reader in wait_for_readers(find_root(), "gateway", 1, PATIENCE)] == [service.pid]
+    assert [
+        reader.pid for reader in wait_for_processes_of_reader(find_named_or_only_root(), "gateway", 1, PATIENCE)
+    ] == [service.pid]
     service.send_signal(end)
     service.communicate()
-    assert list(prune_and_list_acknowledgements(find_root(), "gateway")) == []
+    assert list(prune_and_list_acknowledgements(find_named_or_only_root(), "gateway")) == []
     assert not [file for file in state.iterdir() if file.name.startswith("reader-")]
 
 
@@ -85,9 +90,11 @@ def test_a_child_of_a_reader_neither_removes_nor_keeps_its_acknowledgement() -> 
             os.read(done, 1)
             os._exit(0)
         os.read(ready, 1)
-        assert [reader.pid for reader in prune_and_list_acknowledgements(find_root(), "gateway")] == [os.getpid()]
+        assert [reader.pid for reader in prune_and_list_acknowledgements(find_named_or_only_root(), "gateway")] == [
+            os.getpid()
+        ]
         store.close()
-        assert list(prune_and_list_acknowledgements(find_root(), "gateway")) == []
+        assert list(prune_and_list_acknowledgements(find_named_or_only_root(), "gateway")) == []
         os.close(say_done)
         os.waitpid(child, 0)
         for descriptor in (ready, say_ready, done):
@@ -100,7 +107,7 @@ def test_the_name_of_a_reader_must_be_a_word(root: Path, name: str) -> None:
     with pytest.raises(UsageError):
         PolicyStore(root, reader=name)
     with pytest.raises(UsageError):
-        wait_for_readers(find_root(), name)
+        wait_for_processes_of_reader(find_named_or_only_root(), name)
 
 
 def test_a_reader_that_cannot_acknowledge_does_not_start(stamped: Path, state: Path) -> None:

@@ -23,7 +23,7 @@ def test_a_user_without_write_access_learns_how_to_stop_the_host(own: Path) -> N
     (policy / "stop").touch()
     with by_caller():
         with pytest.raises(NotDoneError, match="permission denied"):
-            emergency_stop.resume_root(found)
+            emergency_stop.resume_root_if_stopped(found)
         assert emergency_stop.stop_root(found).is_changed is False
     assert (policy / "stop").exists()
 
@@ -35,9 +35,9 @@ def test_a_stop_that_is_gone_meanwhile_is_reported(root: Path, monkeypatch: pyte
         patch.setattr(emergency_stop, "find_root_stop", lambda _: None)
         with pytest.raises(NotDoneError, match="was removed in the meantime, or its directory was replaced"):
             emergency_stop.stop_root(found)
-    assert emergency_stop.resume_root(found).is_changed
+    assert emergency_stop.resume_root_if_stopped(found).is_changed
     (root / ".cortex" / "policy").rename(root / "away")
-    for call in (emergency_stop.stop_root, emergency_stop.resume_root):
+    for call in (emergency_stop.stop_root, emergency_stop.resume_root_if_stopped):
         with pytest.raises(NotDoneError, match=f"`{root}/.cortex/policy`: no such file"):
             call(found)
 
@@ -46,11 +46,11 @@ def test_an_unreadable_stop_can_be_ended(root: Path) -> None:
     """What resumes is the name that goes, whatever it was."""
     found, file = Root(str(root), trusts_owner=True), root / ".cortex" / "policy" / "stop"
     os.mkfifo(file)
-    ended = emergency_stop.resume_root(found)
+    ended = emergency_stop.resume_root_if_stopped(found)
     assert ended.stop is not None
     assert (ended.is_changed, ended.stop.reason) == (True, None)
     assert not os.path.lexists(file)
-    assert emergency_stop.resume_root(found) == emergency_stop.ResumeResult(None, is_changed=False)
+    assert emergency_stop.resume_root_if_stopped(found) == emergency_stop.ResumeResult(None, is_changed=False)
 
 
 def test_a_link_is_removed_and_not_what_it_leads_to(root: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_link_is_removed_and_not_what_it_leads_to(root: Path) -> None:
     (root / "target").write_text("x")
     file.symlink_to(root / "target")
     assert not emergency_stop.stop_root(found, "why").is_changed
-    assert emergency_stop.resume_root(found).is_changed
+    assert emergency_stop.resume_root_if_stopped(found).is_changed
     assert (root / "target").read_text() == "x"
 
 
@@ -77,4 +77,4 @@ def test_the_stop_of_the_host_comes_before_that_of_the_root(
     (root / ".cortex").symlink_to("real")
     assert [stop.is_of_host for stop in emergency_stop.find_active_stops(found)] == [True, False]
     with pytest.raises(GrantError):
-        emergency_stop.resume_root(found)
+        emergency_stop.resume_root_if_stopped(found)

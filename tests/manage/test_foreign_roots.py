@@ -22,11 +22,11 @@ from cortex_policy.manage.history import undo
 from cortex_policy.manage.history.undo import UndoRequest, undo_writes
 from cortex_policy.manage.history.writes import read_grant_at_version
 from cortex_policy.manage.init import root as init_root
-from cortex_policy.manage.settings.write import SettingsFile, set_value
-from cortex_policy.manage.stamp.merge import merge_stamp
+from cortex_policy.manage.settings.write import SettingsFile, write_setting_to_file
+from cortex_policy.manage.stamp.merge import write_stamp_after_merge
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.grants import find_root
+from cortex_policy.state.grants import find_named_or_only_root
 from cortex_policy.state.writer_lock import hold_writer_lock
 from tests.support.roots import grant_file
 from tests.support.stamps import agree, stamp_grants
@@ -39,7 +39,7 @@ GIVES = '{"tool": "t", "actions": [], "rate": {"perMinute": 1}}\n'
 @pytest.fixture
 def theirs(own: Path) -> Root:
     """Name the root of the caller, as root does."""
-    return find_root(str(own))
+    return find_named_or_only_root(str(own))
 
 
 def modes(root: Root) -> dict[str, int]:
@@ -61,7 +61,7 @@ def remember(root: Root, grant_id: str, data: bytes, mode: int) -> None:
     with by_caller():
         (policy / "history").mkdir(mode=0o700)
         (policy / "history" / "00000001-v2.json").write_text(json.dumps(entry))
-        now = {"git": stamps.content_digest(grant_file(root).read_bytes())}
+        now = {"git": stamps.compute_content_digest(grant_file(root).read_bytes())}
         (policy / "stamp.json").write_bytes(stamps.encode_stamp(stamps.Stamp(2, now, {})))
 
 
@@ -71,7 +71,7 @@ WRITES: dict[str, Callable[[Root], object]] = {
     "copy": lambda root: operations.copy_grant(root, "git", "copy", agree),
     "rename": lambda root: operations.rename_grant(root, "git", "renamed"),
     "remove": lambda root: operations.remove_grant(root, "git", agree),
-    "fmt": lambda root: list(operations.format_grants(root, ())),
+    "fmt": lambda root: list(operations.format_and_write_each_grant(root, ())),
     "undo": lambda root: (operations.remove_grant(root, "git", agree), undo_writes(root, UndoRequest(), agree)),
     "stamp write": stamp_grants,
     "init": lambda root: (shutil.rmtree(f"{root.path}/.cortex"), init_root.init_root(root.path)),
@@ -84,12 +84,12 @@ WRITES: dict[str, Callable[[Root], object]] = {
     ),
     "stamp merge": lambda root: (
         stamp_grants(root),
-        Path(stamps.stamp_file(root.path)).write_bytes(
-            Path(stamps.stamp_file(root.path)).read_bytes().replace(b'"version": 1', b'"version": 1, "version": 2')
+        Path(stamps.make_stamp_path(root.path)).write_bytes(
+            Path(stamps.make_stamp_path(root.path)).read_bytes().replace(b'"version": 1', b'"version": 1, "version": 2')
         ),
-        merge_stamp(root),
+        write_stamp_after_merge(root),
     ),
-    "config set --project": lambda root: set_value(SettingsFile(PROJECT, root), "sensitive", "ask", agree),
+    "config set --project": lambda root: write_setting_to_file(SettingsFile(PROJECT, root), "sensitive", "ask", agree),
 }
 
 
@@ -101,7 +101,7 @@ def test_files_that_root_writes_belong_to_the_owner_of_the_root(theirs: Root, wr
     WRITES[write](theirs)
     assert {name for name, mode in modes(theirs).items() if mode & ~0o644} == set()
     with by_caller():
-        operations.create_grant(find_root(theirs.path), "next", GIVES, agree)
+        operations.create_grant(find_named_or_only_root(theirs.path), "next", GIVES, agree)
 
 
 @pytest.mark.parametrize("mode", [0o4755, 0o2755, 0o1644, 0o777, 0o100644])
@@ -135,7 +135,7 @@ def test_only_a_valid_grant_comes_back(theirs: Root, data: bytes) -> None:
             ask()
     assert not grant_file(theirs, "x").exists()
     with by_caller():
-        undo_writes(find_root(theirs.path), UndoRequest(), agree)
+        undo_writes(find_named_or_only_root(theirs.path), UndoRequest(), agree)
     assert grant_file(theirs, "x").read_bytes() == data
 
 
@@ -171,13 +171,13 @@ def test_a_root_that_a_link_leads_to_by_now_is_not_written(theirs: Root, root: P
     inner = Root(str(between / root.name), trusts_owner=True)
     between.rmdir()
     between.symlink_to(root.parent)
-    emergency_stop.stop_root(find_root(str(root)))
+    emergency_stop.stop_root(find_named_or_only_root(str(root)))
     before = {path: path.lstat().st_mtime_ns for path in root.rglob("*")}
     for write in (
         lambda: operations.edit_grant(inner, "git", GrantEdit(rate=7), agree),
         lambda: stamp_grants(inner),
         lambda: write_first_cases(inner, "git"),
-        lambda: emergency_stop.resume_root(inner),
+        lambda: emergency_stop.resume_root_if_stopped(inner),
     ):
         with pytest.raises(NotDoneError, match="was replaced in between"):
             write()
@@ -227,7 +227,7 @@ def test_root_s_own_settings_are_not_where_another_user_leads_them(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(own / way))
     monkeypatch.chdir(tmp_path)
     with pytest.raises(NotDoneError, match="another user decides where") as caught:
-        set_value(SettingsFile(USER), "sensitive", "ask", agree)
+        write_setting_to_file(SettingsFile(USER), "sensitive", "ask", agree)
     assert "XDG_CONFIG_HOME" in caught.value.hint
     assert list(system.iterdir()) == []
     assert not (own / "config").exists()
@@ -239,7 +239,7 @@ def test_a_grant_that_others_can_write_is_not_closed_by_a_write(theirs: Root, mo
     os.chown(grant_file(theirs), CALLER, group)
     grant_file(theirs).chmod(mode)
     before = grant_file(theirs).read_bytes()
-    (laid,) = operations.format_grants(theirs, ("git",))
+    (laid,) = operations.format_and_write_each_grant(theirs, ("git",))
     with pytest.raises(GrantError) as caught:
         WRITES["set"](theirs)
     for error in (laid.error, caught.value):

@@ -10,7 +10,7 @@ import pytest
 
 from cortex_policy.manage.global_denials import find_global_denials
 from cortex_policy.state import Root
-from cortex_policy.state.grants import find_root
+from cortex_policy.state.grants import find_named_or_only_root
 from tests.support.command import result_of, run_command
 from tests.support.users import by_caller
 
@@ -87,7 +87,7 @@ def here(root: Path) -> Iterator[Root]:
     """Stand in a root; what a test sets in the environment goes again."""
     assert root.is_dir()
     with patch.dict(os.environ):
-        yield find_root()
+        yield find_named_or_only_root()
 
 
 @pytest.mark.parametrize(("wrong", "code"), WRONG.values(), ids=WRONG)

@@ -11,9 +11,9 @@ import pytest
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.stamp.verify import verify_stamp
+from cortex_policy.manage.stamp.verify import find_stamp_mismatches
 from cortex_policy.manage.transaction import writer as transaction_writer
-from cortex_policy.manage.transaction.version import STAMP_REFUSED
+from cortex_policy.manage.transaction.version_after_write import STAMP_REFUSED
 from cortex_policy.state import Root, atomic_write, writer_lock
 from cortex_policy.state import stamp as stamps
 from tests.support.failing_calls import patch_writes
@@ -25,7 +25,7 @@ NEW = b'{"tool": "t", "actions": [], "rate": {"perMinute": 1}}'
 
 def differing(root: Root) -> list[str]:
     """Return the grants that differ from their stamp."""
-    return [finding.id for finding in verify_stamp(root)]
+    return [finding.id for finding in find_stamp_mismatches(root)]
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, word: str, error: OSError | None = 
     real: Callable[..., object] = getattr(os, word)
 
     def call(*args: object, **named: object) -> object:
-        if b"pending" in Path(stamps.stamp_file(os.getcwd())).read_bytes():
+        if b"pending" in Path(stamps.make_stamp_path(os.getcwd())).read_bytes():
             raise error or OSError(5, "Input/output error", *args[:1])
         return real(*args, **named)
 
@@ -49,16 +49,16 @@ def test_a_hand_edit_between_two_steps_is_not_overwritten(
 ) -> None:
     """The grant is looked at again just before it is replaced; the edit is told as one afterwards."""
     stamp_grants(found_root)
-    old, real = grant_file(found_root, "git").read_bytes(), atomic_write.atomic_replace
+    old, real = grant_file(found_root, "git").read_bytes(), atomic_write.replace_file_atomically
 
     def edited(directory: int, name: str, *rest: object, **named: object) -> None:
         real(directory, name, *rest, **named)  # type: ignore[arg-type]
-        if b"pending" in Path(stamps.stamp_file(found_root.path)).read_bytes():
+        if b"pending" in Path(stamps.make_stamp_path(found_root.path)).read_bytes():
             grant_file(found_root, "git").write_bytes(old + b" ")
 
     patch_writes(monkeypatch, edited)
     with (
-        transaction_writer.write_transaction(found_root) as writer,
+        transaction_writer.open_grants_for_write(found_root) as writer,
         pytest.raises(NotDoneError, match="changed by hand in the meantime"),
     ):
         writer.write("git", old, NEW) if act == "write" else getattr(writer, act)(
@@ -72,17 +72,17 @@ def test_a_hand_edit_between_two_steps_is_not_overwritten(
 def test_a_grant_made_by_hand_meanwhile_is_not_overwritten(found_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither by a new one nor by one that is renamed."""
     stamp_grants(found_root)
-    old, real = grant_file(found_root, "git").read_bytes(), atomic_write.atomic_replace
+    old, real = grant_file(found_root, "git").read_bytes(), atomic_write.replace_file_atomically
 
     def made(*args: object, **named: object) -> None:
         real(*args, **named)  # type: ignore[arg-type]
-        if b"pending" in Path(stamps.stamp_file(found_root.path)).read_bytes():
+        if b"pending" in Path(stamps.make_stamp_path(found_root.path)).read_bytes():
             grant_file(found_root, "other").write_bytes(b"{}")
 
     patch_writes(monkeypatch, made)
     for act in ("write", "rename"):
         with (
-            transaction_writer.write_transaction(found_root) as writer,
+            transaction_writer.open_grants_for_write(found_root) as writer,
             pytest.raises(NotDoneError, match="exists already"),
         ):
             writer.write("other", None, NEW) if act == "write" else writer.rename("git", "other", old)
@@ -104,7 +104,7 @@ def test_the_grant_is_named_where_the_disk_refuses_it(
     with (
         failing(monkeypatch, word),
         pytest.raises(NotDoneError) as caught,
-        transaction_writer.write_transaction(found_root) as writer,
+        transaction_writer.open_grants_for_write(found_root) as writer,
     ):
         writer.write("git", old, NEW) if act == "write" else getattr(writer, act)(
             "git", *["x"] * (act == "rename"), old
@@ -127,7 +127,7 @@ def test_a_finished_write_is_never_reported_as_not_done(
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", refusing)
-    with transaction_writer.write_transaction(found_root) as writer:
+    with transaction_writer.open_grants_for_write(found_root) as writer:
         done = (
             writer.write("git", old, NEW)
             if act == "write"
@@ -141,7 +141,7 @@ def test_the_first_write_changes_nothing_where_another_grant_cannot_be_stamped(f
     """It looks at them before it writes."""
     old = grant_file(found_root, "git").read_bytes()
     grant_file(found_root, "link").symlink_to("git.json")
-    with transaction_writer.write_transaction(found_root) as writer, pytest.raises(GrantError):
+    with transaction_writer.open_grants_for_write(found_root) as writer, pytest.raises(GrantError):
         writer.write("git", old, NEW)
     assert grant_file(found_root, "git").read_bytes() == old
 
@@ -152,10 +152,10 @@ def test_a_pending_name_that_is_not_an_id_is_a_broken_stamp(found_root: Root, na
     stamp_grants(found_root)
     stamp = stamps.read_stamp(found_root)
     assert stamp is not None
-    Path(stamps.stamp_file(found_root.path)).write_bytes(
+    Path(stamps.make_stamp_path(found_root.path)).write_bytes(
         stamps.encode_stamp(stamps.Stamp(1, stamp.grant_digests, {name: ("sha256:", None)}))
     )
-    with pytest.raises(GrantError) as caught, transaction_writer.write_transaction(found_root):
+    with pytest.raises(GrantError) as caught, transaction_writer.open_grants_for_write(found_root):
         pass
     assert caught.value.exit_code == 23
     assert stamp_grants(found_root).version == 2
@@ -169,7 +169,7 @@ def test_files_of_a_killed_writer_are_gone_after_the_next_stamp(found_root: Root
     stamp_grants(found_root)
     assert not left.exists()
     left.mkdir()
-    with transaction_writer.write_transaction(found_root) as writer:
+    with transaction_writer.open_grants_for_write(found_root) as writer:
         assert writer.write("other", None, NEW) == 2
 
 
@@ -234,7 +234,7 @@ def test_a_writer_whose_lock_file_was_replaced_writes_nothing(
     """Another writer may hold the one that others find: both would write."""
     stamp_grants(found_root)
     old, before = grant_file(found_root, "git").read_bytes(), texts(found_root)
-    with transaction_writer.write_transaction(found_root) as writer:
+    with transaction_writer.open_grants_for_write(found_root) as writer:
         happens(Path(found_root.tools_path).parent)
         with pytest.raises(NotDoneError, match="while it was held"):
             writer.write("git", old, NEW) if act == "write" else getattr(writer, act)(
@@ -267,8 +267,8 @@ def test_a_writer_without_its_lock_recovers_nothing(found_root: Root, monkeypatc
     stamp_grants(found_root)
     old, real, stamp = (
         grant_file(found_root, "git").read_bytes(),
-        atomic_write.atomic_replace,
-        Path(stamps.stamp_file(found_root.path)),
+        atomic_write.replace_file_atomically,
+        Path(stamps.make_stamp_path(found_root.path)),
     )
 
     def overtaken(directory: int, name: str, *rest: object, **named: object) -> None:
@@ -279,7 +279,7 @@ def test_a_writer_without_its_lock_recovers_nothing(found_root: Root, monkeypatc
     patch_writes(monkeypatch, overtaken)
     with (
         pytest.raises(NotDoneError, match="while it was held"),
-        transaction_writer.write_transaction(found_root) as writer,
+        transaction_writer.open_grants_for_write(found_root) as writer,
     ):
         writer.write("git", old, NEW)
     assert b'"other": [' in stamp.read_bytes()
@@ -298,7 +298,7 @@ def test_grants_are_not_looked_for_beside_another_lock(found_root: Root, monkeyp
     monkeypatch.setattr(writer_lock, "_write_holder", signed)
     with (
         pytest.raises(NotDoneError, match="was replaced while its lock was held"),
-        transaction_writer.write_transaction(found_root),
+        transaction_writer.open_grants_for_write(found_root),
     ):
         pass
     assert (policy / "tools" / f"{atomic_write.TEMPORARY_PREFIX}1-2").exists()
@@ -314,10 +314,10 @@ def test_a_writer_that_lost_the_lock_leaves_the_stamp_to_the_next(
     def overtaken(_: int) -> None:
         monkeypatch.undo()
         removed(Path(found_root.tools_path).parent)
-        with transaction_writer.write_transaction(found_root) as second:
+        with transaction_writer.open_grants_for_write(found_root) as second:
             assert second.write("model-gateway", other, NEW) == 3
 
-    with transaction_writer.write_transaction(found_root) as writer:
+    with transaction_writer.open_grants_for_write(found_root) as writer:
         monkeypatch.setattr(transaction_writer, "sync_directory", overtaken)
         assert writer.write("git", old, NEW) is STAMP_REFUSED
     stamp = stamps.read_stamp(found_root)
@@ -347,10 +347,10 @@ def test_a_lock_that_git_removed_or_replaced_is_lost(found_root: Root, words: tu
         git("add", "-A")
         git("commit", "-q", "-m", "x")
     old = grant_file(found_root, "git").read_bytes()
-    with transaction_writer.write_transaction(found_root) as writer:
+    with transaction_writer.open_grants_for_write(found_root) as writer:
         git("checkout", "-q", "--", ".")
         git(*words)
-        with transaction_writer.write_transaction(found_root):
+        with transaction_writer.open_grants_for_write(found_root):
             pass
         with pytest.raises(NotDoneError, match="while it was held"):
             writer.write("git", old, NEW)

@@ -9,8 +9,8 @@ import pytest
 from cortex_policy.manage import other_budget_owners
 from cortex_policy.manage.budget_owner import BudgetOwner
 from cortex_policy.manage.other_budget_owners import find_other_budget_owners
-from cortex_policy.state import boot_id
-from cortex_policy.state.grants import find_root
+from cortex_policy.state import read_boot_id
+from cortex_policy.state.grants import find_named_or_only_root
 from cortex_policy.state.ledger import format_budget_directory_name
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
@@ -22,14 +22,16 @@ def place(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     assert root.is_dir()
     place = tmp_path / "shm"
     place.mkdir()
-    monkeypatch.setattr(other_budget_owners, "default_state_directory", lambda: f"{place}/cortex-policy-{os.geteuid()}")
+    monkeypatch.setattr(
+        other_budget_owners, "find_default_rate_state_directory", lambda: f"{place}/cortex-policy-{os.geteuid()}"
+    )
     return place
 
 
 def budgets_of(place: Path, name: str) -> Path:
     """Make a directory of state in which a call of the root was counted."""
     status = Path.cwd().stat()
-    budgets = place / name / format_budget_directory_name((status.st_dev, status.st_ino), boot_id())
+    budgets = place / name / format_budget_directory_name((status.st_dev, status.st_ino), read_boot_id())
     budgets.mkdir(parents=True)
     (budgets / "0123").touch()
     return budgets
@@ -41,9 +43,11 @@ def test_another_user_counts_if_a_call_was_counted_there(place: Path) -> None:
     budgets = budgets_of(place, "cortex-policy-12345")
     os.chown(budgets.parent, 12345, 12345)
     budgets_of(place, f"cortex-policy-{os.geteuid()}")
-    assert find_other_budget_owners(find_root()).owners == (BudgetOwner(12345, "", f"{place}/cortex-policy-12345"),)
+    assert find_other_budget_owners(find_named_or_only_root()).owners == (
+        BudgetOwner(12345, "", f"{place}/cortex-policy-12345"),
+    )
     (budgets / "0123").rename(budgets / ".swept")
-    assert find_other_budget_owners(find_root()).owners == ()
+    assert find_other_budget_owners(find_named_or_only_root()).owners == ()
 
 
 @pytest.mark.parametrize("kind", ["another owner", "link", "file", "odd names", "another root"])
@@ -62,7 +66,7 @@ def test_state_that_another_user_could_write_has_no_owner(place: Path, tmp_path:
                 budgets_of(place, name)
         case _:
             (place / "cortex-policy-12345" / "0123").mkdir(parents=True)
-    assert find_other_budget_owners(find_root()).owners == ()
+    assert find_other_budget_owners(find_named_or_only_root()).owners == ()
 
 
 @pytest.fixture
@@ -85,7 +89,7 @@ def home(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("home")
 def test_the_configured_directory_of_a_user_is_searched(place: Path) -> None:
     """Only that of a service's environment nobody knows."""
-    found = find_other_budget_owners(find_root())
+    found = find_other_budget_owners(find_named_or_only_root())
     assert found.owners == (BudgetOwner(12345, "", f"{place}/agents"),)
     assert [text.split()[:4] for text in found.unchecked] == [["directories", "that", "only", "the"]]
 
@@ -109,6 +113,6 @@ def test_settings_that_root_must_not_read_are_named(home: Path, tmp_path: Path, 
             file.write_text("state_dir")
         case _:
             file.write_text("#" * (1 << 21))
-    found = find_other_budget_owners(find_root())
+    found = find_other_budget_owners(find_named_or_only_root())
     assert found.owners == ()
     assert found.unchecked[1:] == ("the settings of agent, which cannot be read",)

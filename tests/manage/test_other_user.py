@@ -7,13 +7,13 @@ import sys
 import pytest
 
 from cortex_policy.core.model import UsageError
-from cortex_policy.manage.other_user import MAX_UID, User, find_user
+from cortex_policy.manage.other_user import MAX_UID, User, find_user_by_name_or_number
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 CHILD = """
 import os, sys
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.other_user import User, find_user, run_in_child_as_user
+from cortex_policy.manage.other_user import User, find_user_by_name_or_number, run_command_in_child_as_user
 
 def guard(command):
     try:
@@ -25,7 +25,7 @@ def guard(command):
 def work():
 {work}
 
-print("code", run_in_child_as_user({user}, work, guard))
+print("code", run_command_in_child_as_user({user}, work, guard))
 """
 
 
@@ -79,9 +79,13 @@ def test_no_child_process_becomes_root() -> None:
 
 def test_a_user_is_found_by_name_and_by_number() -> None:
     """With all groups and the home; a number without a name has its own group and no home."""
-    assert find_user("root") == find_user("0") == User(0, find_user("root").groups, "/root")
-    assert find_user("12345") == User(12345, (12345,))
-    assert find_user(str(MAX_UID)).uid == MAX_UID
+    assert (
+        find_user_by_name_or_number("root")
+        == find_user_by_name_or_number("0")
+        == User(0, find_user_by_name_or_number("root").groups, "/root")
+    )
+    assert find_user_by_name_or_number("12345") == User(12345, (12345,))
+    assert find_user_by_name_or_number(str(MAX_UID)).uid == MAX_UID
     for word in ("", "-1", "1.0", "²", str(MAX_UID + 1), "9" * 40, "a\0b"):
         with pytest.raises(UsageError, match="unknown user"):
-            find_user(word)
+            find_user_by_name_or_number(word)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.manage.regular_files import read_regular_file
+from cortex_policy.manage.regular_files import read_regular_file_following_links
 
 
 @pytest.mark.parametrize("name", ["pipe", "/dev/null", "."])
@@ -18,7 +18,7 @@ def test_a_file_that_is_not_regular_is_refused(tmp_path: Path, name: str, monkey
     os.symlink(name, "link")
     for each in (name, "link"):
         with pytest.raises(OSError, match="it is not a regular file"):
-            read_regular_file(each, 9)
+            read_regular_file_following_links(each, 9)
 
 
 def test_a_pipe_swapped_in_for_a_file_is_neither_opened_nor_waited_for(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_a_pipe_swapped_in_for_a_file_is_neither_opened_nor_waited_for(tmp_path:
     found = set()
     for _ in range(500):
         with suppress(OSError):
-            found.add(read_regular_file(str(name), 9))
+            found.add(read_regular_file_following_links(str(name), 9))
     is_done.set()
     swapper.join()
     assert found <= {b"text"}

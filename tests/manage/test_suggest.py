@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.core.arguments import comparison_key
+from cortex_policy.core.arguments import make_comparison_key
 from cortex_policy.core.ecma_regex import SharedSteps
-from cortex_policy.core.engine import normalize_scope
+from cortex_policy.core.engine import trim_scope_or_none
 from cortex_policy.core.json_tree import parse_tree
 from cortex_policy.manage.audit.reader import ReadCounts
-from cortex_policy.manage.replay.denied_groups import UNTYPABLE
-from cortex_policy.manage.replay.replay import replay
-from cortex_policy.manage.suggest import TOO_WIDE, Suggestions, suggest
+from cortex_policy.manage.replay.denied_call_groups import UNTYPABLE
+from cortex_policy.manage.replay.replay import replay_logged_calls
+from cortex_policy.manage.suggest import TOO_WIDE, Suggestions, suggest_grant_changes
 from cortex_policy.state import Root
 from tests.support.logs import event, on_path, place
 from tests.support.work import counted, peak_memory
@@ -38,7 +38,9 @@ def tree(tmp_path: Path) -> Path:
 
 def suggested(tree: Path, lines: list[str], only: str | None = None) -> Suggestions:
     """Look for what would have allowed the calls of a log."""
-    return suggest(Root(str(tree), trusts_owner=False), [line.encode() for line in lines], ReadCounts(), only=only)
+    return suggest_grant_changes(
+        Root(str(tree), trusts_owner=False), [line.encode() for line in lines], ReadCounts(), only=only
+    )
 
 
 def commands(done: Suggestions) -> list[tuple[str, int]]:
@@ -85,7 +87,9 @@ def test_a_suggestion_would_have_allowed_its_calls(tree: Path, lines: list[str],
     for one in suggested(tree, lines).suggestions:
         policy = {one.change.name: one.change.new.grant}
         early = [event(-100, "nothing", "action_not_allowed"), *lines]  # so that the log knows of all hits
-        done = replay(Root("/r", trusts_owner=True), [line.encode() for line in early], ReadCounts(), policy)  # type: ignore[arg-type]
+        done = replay_logged_calls(
+            Root("/r", trusts_owner=True), [line.encode() for line in early], ReadCounts(), policy
+        )  # type: ignore[arg-type]
         assert done.newly_allowed_count == one.call_count
         assert not done.newly_denied_count
         assert one.diff
@@ -188,10 +192,10 @@ def test_a_value_that_a_long_list_lacks_is_not_looked_up_in_a_copy_of_it(tree: P
     values = [f"v{number}" for number in range(5_000)]
     (tree / ".cortex/policy/tools/git.json").write_text(json.dumps({**GRANT, "args": {"mode": {"enum": values}}}))
     lines = [event(n, "tree", DENIED[1], args={"mode": f"w{n}"}) for n in range(8)]
-    with counted(comparison_key) as work:
+    with counted(make_comparison_key) as work:
         done = suggested(tree, lines)
     assert [one.call_count + one.above_rate for one in done.suggestions] == [8]
-    assert work["comparison_key"] < len(values) * 10
+    assert work["make_comparison_key"] < len(values) * 10
 
 
 def test_of_a_large_grant_one_change_is_suggested(tree: Path) -> None:
@@ -211,7 +215,7 @@ def test_arguments_of_any_length_are_not_kept_for_suggestions(tree: Path) -> Non
     values = [f"v{number}" for number in range(10_000)]
     lines = (event(n, f"push{n}", DENIED[0], args={"x": values}).encode() for n in range(12))
     with peak_memory(5 << 20):
-        done = suggest(Root(str(tree), trusts_owner=False), lines, ReadCounts())
+        done = suggest_grant_changes(Root(str(tree), trusts_owner=False), lines, ReadCounts())
     assert len(done.suggestions) == 12
     assert done.suggestions[0].example.args == ["x"]
 
@@ -233,10 +237,10 @@ def test_paths_of_any_number_are_looked_up_and_not_compared(
 ) -> None:
     """Each with each takes minutes for a log of 1 MiB."""
     lines = [on_path(n, "tree", f"{directory.format(n)}/x", DENIED[2]) for n in range(2_500)]
-    with counted(normalize_scope) as work:
+    with counted(trim_scope_or_none) as work:
         done = suggested(tree, lines)
     if scopes is None:
         assert (done.suggestions, [one.why for one in done.unfixable]) == ((), [TOO_WIDE])
     else:
         assert [one.command for one in done.suggestions] == [f"cortex-policy set git --add-scope {scopes[0]}"]
-    assert work["normalize_scope"] < len(lines) * 40
+    assert work["trim_scope_or_none"] < len(lines) * 40

@@ -124,7 +124,7 @@ def test_many_threads_share_one_budget_exactly(guard: ToolGuard, root: Path, sta
 @pytest.mark.parametrize(
     "error", [ValueError("x"), MemoryError(), RecursionError(), OSError(24, "x"), AssertionError()]
 )
-@pytest.mark.parametrize("place", ["decide_tool_call", "copy_arguments", "outcome_to_json", "format_denial_for_model"])
+@pytest.mark.parametrize("place", ["decide_tool_call", "copy_arguments", "outcome_to_json", "escape_reason_for_model"])
 def test_any_exception_while_deciding_is_a_denial(
     guard: ToolGuard, monkeypatch: pytest.MonkeyPatch, place: str, error: Exception
 ) -> None:
@@ -138,7 +138,7 @@ def test_any_exception_while_deciding_is_a_denial(
         return real(*args)
 
     monkeypatch.setattr(guard_module, place, fail_once)
-    tool = "wipe" if place == "format_denial_for_model" else "read"
+    tool = "wipe" if place == "escape_reason_for_model" else "read"
     assert "could not be decided" in denied(guard.decide(tool, PATH), None)
     assert calls[0] > 0
 

@@ -56,7 +56,10 @@ def test_files_in_the_scope_are_read_and_others_are_denied(root: Path, words: li
     paths = {"in": "docs/a.txt", "out": "packages/b.txt", "up": "docs/../packages/b.txt", "link": "docs/link/passwd"}
     calls = [{"name": "read_text_file", "arguments": {"path": f"{root}/{path}"}} for path in paths.values()]
     relative = {"name": "read_text_file", "arguments": {"path": "docs/a.txt"}}
-    write = {"name": "write_file", "arguments": {"path": f"{root}/docs/new.txt", "content": "text"}}
+    write = {
+        "name": "write_file",
+        "arguments": {"path": f"{root}/docs/new.txt", "content": "text"},
+    }
     move = {"name": "move_file", "arguments": {"source": f"{root}/docs/a.txt", "destination": f"{root}/docs/b.txt"}}
     seen = ask_typescript(words, *calls, relative, write, move)
     assert seen["tools"] == [

@@ -13,9 +13,9 @@ from cortex_policy.manage.listing import list_grant_rows
 from cortex_policy.mcp.server_files import (
     GRANTS_URI,
     HOOKS_URI,
-    list_policy_names,
-    make_uri,
-    parse_uri,
+    list_grant_ids_and_hooks_toml,
+    make_policy_file_uri,
+    parse_policy_file_uri_or_none,
     read_file,
     read_stamp_or_none,
 )
@@ -31,9 +31,9 @@ HOOKS_TEXT = 'format = 1\nunmapped = "deny"\n'
 @given(text=st.text() | st.from_regex(r"[A-Za-z0-9._/%-]{1,130}", fullmatch=True))
 def test_a_uri_names_a_grant_or_nothing(text: str) -> None:
     """No other file, whatever it holds; and each name has one URI."""
-    name = parse_uri(f"{GRANTS_URI}{text}")
-    assert name is None or (is_grant_id(name) and make_uri(name) == f"{GRANTS_URI}{text}")
-    assert parse_uri(text) is None
+    name = parse_policy_file_uri_or_none(f"{GRANTS_URI}{text}")
+    assert name is None or (is_grant_id(name) and make_policy_file_uri(name) == f"{GRANTS_URI}{text}")
+    assert parse_policy_file_uri_or_none(text) is None
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_uri_names_a_grant_or_nothing(text: str) -> None:
 )  # fmt: skip
 def test_other_uris_name_nothing(uri: str) -> None:
     """They are compared as they are written."""
-    assert parse_uri(uri) is None
+    assert parse_policy_file_uri_or_none(uri) is None
 
 
 def test_states_are_those_of_list(stamped_root: Root) -> None:
@@ -63,7 +63,7 @@ def test_states_are_those_of_list(stamped_root: Root) -> None:
     grant_file(stamped_root, "link").symlink_to("git.json")
     os.link(grant_file(stamped_root, "new"), stamped_root.path + "/second-name") if os.geteuid() else None
     stamp = read_stamp_or_none(stamped_root)
-    files = {name: read_file(stamped_root, name) for name in list_policy_names(stamped_root)}
+    files = {name: read_file(stamped_root, name) for name in list_grant_ids_and_hooks_toml(stamped_root)}
     states = {name: file.listed_state(stamp) for name, file in files.items() if file is not None}
     assert states == {row.id: row.state for row in list_grant_rows(stamped_root)}
     assert set(states.values()) >= {"ok", "differs", "unstamped", "invalid", "unsafe"}

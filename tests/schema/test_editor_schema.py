@@ -11,11 +11,11 @@ from jsonschema import Draft202012Validator
 
 from cortex_policy.core.arguments import find_declaration_problem
 from cortex_policy.manage.editor_schema import read_packaged_schema
-from cortex_policy.schema.catalog import ERROR, find_rule
-from cortex_policy.schema.document import json_schema
-from cortex_policy.schema.keywords import DECLARATION_KEYWORDS
+from cortex_policy.schema.declaration_keywords import DECLARATION_KEYWORDS
+from cortex_policy.schema.grant_document import make_grant_json_schema
 from cortex_policy.schema.lint import decode_and_lint_grant
-from cortex_policy.schema.lint_rules.keys import GRANT_KEYS, UNENFORCED_KEYS
+from cortex_policy.schema.lint_rules.grant_keys import GRANT_KEYS, UNENFORCED_KEYS
+from cortex_policy.schema.rule_catalog import ERROR, find_rule
 from tests.support.chance import chance
 
 VALID = sorted((Path(__file__).parents[1] / "documents" / "valid").glob("*.json"))
@@ -68,7 +68,7 @@ def test_a_key_that_is_spelled_wrong_or_restricts_nothing_is_refused(key: str) -
     """Each is a warning of `validate`; other keys are kept."""
     document = {**GRANT, key: []}
     assert not SCHEMA.is_valid(document)
-    assert Draft202012Validator(json_schema()).is_valid(document)
+    assert Draft202012Validator(make_grant_json_schema()).is_valid(document)
     assert codes(document) & {"key-unknown", "key-idle"}
 
 

@@ -7,13 +7,13 @@ import pytest
 
 from cortex_policy.batch.answerer import Answerer
 from cortex_policy.core.decode import MAX_BYTES
-from cortex_policy.core.json_text import format_json
+from cortex_policy.core.json_text import format_ascii_json
 from cortex_policy.serve import decisions
+from cortex_policy.serve.access_guard import FIELDS
 from cortex_policy.serve.app import DecisionEndpoint
 from cortex_policy.serve.body import MAX_HELD, BodyReader
 from cortex_policy.serve.decisions import Decisions
 from cortex_policy.serve.errors import RefusedError
-from cortex_policy.serve.guard import FIELDS
 from cortex_policy.serve.metrics import Metrics
 from tests.support.serve import call, make_root
 
@@ -23,15 +23,15 @@ def test_nothing_is_counted_for_a_client_whose_time_is_over(tmp_path: Path, monk
     monkeypatch.setenv("CORTEX_POLICY_STATE_DIR", str(tmp_path / "state"))
     root = make_root(tmp_path, git={"actions": ["tree"]})
     made = Decisions(Answerer(str(root)), Metrics())
-    batch = format_json({"evaluations": [call(consume=True)] * 3}).encode()
+    batch = format_ascii_json({"evaluations": [call(consume=True)] * 3}).encode()
     try:
         assert asyncio.run(made.evaluate_all(batch)).count(b'"decision": true') == 3
         monkeypatch.setattr(decisions, "_CLIENT_WAITS_NS", -1)
-        for late in (made.evaluate_all(batch), made.search_actions(format_json(call()).encode())):
+        for late in (made.evaluate_all(batch), made.search_actions(format_ascii_json(call()).encode())):
             with pytest.raises(RefusedError) as raised:
                 asyncio.run(late)
             assert raised.value.status == 503
-        assert b'"used": 3' in asyncio.run(made.evaluate(format_json(call()).encode()))
+        assert b'"used": 3' in asyncio.run(made.evaluate(format_ascii_json(call()).encode()))
     finally:
         made.close()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.serve.page import endpoints
-from cortex_policy.serve.page.link import make_link
+from cortex_policy.serve.page.link import make_page_link_from_token_file
 from tests.support.command import PROGRAM
 from tests.support.roots import grant_file
 from tests.support.serve import EVALUATION, Reply, Server, call, environment, make_root, running
@@ -64,7 +64,7 @@ def variables(top: Path) -> dict[str, str]:
 
 def code(top: Path, server: Server) -> str:
     """Make a code as the command does."""
-    return make_link(server.host, str(top / "token"), has_tls=False).partition("#")[2]
+    return make_page_link_from_token_file(server.host, str(top / "token"), has_tls=False).partition("#")[2]
 
 
 def open_session(server: Server, code: str, **fields: str) -> Reply:
@@ -130,9 +130,9 @@ def test_another_user_cannot_make_a_link(server: Server, top: Path) -> None:
     for each in (top, *top.parents[:-2]):
         each.chmod(each.stat().st_mode | 0o711)
     as_other = (
-        "import os, sys; from cortex_policy.serve.page.link import make_link;"
+        "import os, sys; from cortex_policy.serve.page.link import make_page_link_from_token_file;"
         "os.setgid(int(sys.argv[1])); os.setuid(int(sys.argv[1]));"
-        "make_link(sys.argv[2], sys.argv[3], has_tls=False)"
+        "make_page_link_from_token_file(sys.argv[2], sys.argv[3], has_tls=False)"
     )
     argv = [sys.executable, "-c", as_other, str(CALLER), server.host, str(top / "token")]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
@@ -144,9 +144,9 @@ def test_another_user_cannot_make_a_link(server: Server, top: Path) -> None:
 def test_a_link_names_the_number_of_the_server(server: Server, top: Path, host: str) -> None:
     """At another number of `localhost`, another user may have the same port: his page could use the code."""
     assert server.token  # it is there
-    made = make_link(f"{host}:8930", str(top / "token"), has_tls=False)
+    made = make_page_link_from_token_file(f"{host}:8930", str(top / "token"), has_tls=False)
     assert made.partition("/#")[0] in {"http://127.0.0.1:8930", "http://[::1]:8930"}
-    named = make_link(f"{host}:8930", str(top / "token"), has_tls=True)
+    named = make_page_link_from_token_file(f"{host}:8930", str(top / "token"), has_tls=True)
     assert named.startswith(f"https://{host}:8930/#")  # the name is in the certificate
 
 

@@ -14,9 +14,9 @@ from cortex_policy.serve.page.access import (
     SESSION_SECONDS,
     PageAccess,
     is_loopback_host,
-    make_code,
+    make_signed_page_code,
 )
-from cortex_policy.serve.page.link import make_link
+from cortex_policy.serve.page.link import make_page_link_from_token_file
 from tests.support.users import CALLER, by_caller
 
 TOKEN, ORIGIN = "t" * 40, "http://127.0.0.1:8930"
@@ -56,14 +56,14 @@ def access(clock: Clock) -> PageAccess:
 
 def session(access: PageAccess, clock: Clock) -> str:
     """Open a session with a code that is made now."""
-    opened = access.open_session(make_code(TOKEN, ORIGIN, clock.now))
+    opened = access.open_session(make_signed_page_code(TOKEN, ORIGIN, clock.now))
     assert opened is not None
     return opened
 
 
 def test_a_code_opens_one_session(access: PageAccess, clock: Clock) -> None:
     """Whoever has seen it gets nothing afterwards."""
-    code = make_code(TOKEN, ORIGIN, clock.now)
+    code = make_signed_page_code(TOKEN, ORIGIN, clock.now)
     assert access.has_session(access.open_session(code) or "")
     assert access.open_session(code) is None
     clock.advance(1)
@@ -72,27 +72,27 @@ def test_a_code_opens_one_session(access: PageAccess, clock: Clock) -> None:
 
 def test_a_code_is_good_for_any_name_of_the_server_and_for_no_other_server(access: PageAccess, clock: Clock) -> None:
     """Another server may have the same token, and another user may have got the port of this one."""
-    assert access.open_session(make_code(TOKEN, "http://127.0.0.1:8931", clock.now)) is None
-    assert access.open_session(make_code(TOKEN, "https://127.0.0.1:8930", clock.now)) is None
-    assert access.open_session(make_code(TOKEN, "http://localhost:8930", clock.now))
+    assert access.open_session(make_signed_page_code(TOKEN, "http://127.0.0.1:8931", clock.now)) is None
+    assert access.open_session(make_signed_page_code(TOKEN, "https://127.0.0.1:8930", clock.now)) is None
+    assert access.open_session(make_signed_page_code(TOKEN, "http://localhost:8930", clock.now))
 
 
 @pytest.mark.parametrize(("seconds", "is_good"), [(CODE_SECONDS, True), (CODE_SECONDS + 0.1, False), (-0.1, False)])
 def test_a_code_is_good_for_a_minute(access: PageAccess, clock: Clock, seconds: float, is_good: bool) -> None:
     """And not before it was made."""
     clock.advance(1)
-    code = make_code(TOKEN, ORIGIN, clock.now)
+    code = make_signed_page_code(TOKEN, ORIGIN, clock.now)
     clock.advance(seconds)
     assert (access.open_session(code) is not None) is is_good
 
 
 def test_a_code_from_before_the_server_or_before_the_last_one_is_refused(clock: Clock) -> None:
     """What a server that has ended knew of used codes is lost, so that all of them count as used."""
-    before = make_code(TOKEN, ORIGIN, clock.now)
+    before = make_signed_page_code(TOKEN, ORIGIN, clock.now)
     access = PageAccess(TOKEN, frozenset((ORIGIN,)))
     assert access.open_session(before) is None
     clock.advance(1)
-    older = make_code(TOKEN, ORIGIN, clock.now)
+    older = make_signed_page_code(TOKEN, ORIGIN, clock.now)
     clock.advance(1)
     session(access, clock)
     assert access.open_session(older) is None
@@ -122,7 +122,7 @@ def test_anything_but_the_code_itself_is_refused(
     access: PageAccess, clock: Clock, change: Callable[[str], str]
 ) -> None:
     """Also as a session, and also what differs only in its spelling."""
-    code = make_code(TOKEN, ORIGIN, clock.now)
+    code = make_signed_page_code(TOKEN, ORIGIN, clock.now)
     assert access.open_session(change(code)) is None
     assert not access.has_session(change(code))
     opened = access.open_session(code)
@@ -133,7 +133,7 @@ def test_anything_but_the_code_itself_is_refused(
 
 def test_a_code_needs_the_token(access: PageAccess, clock: Clock) -> None:
     """Nobody else can make one."""
-    assert access.open_session(make_code("u" * 40, ORIGIN, clock.now)) is None
+    assert access.open_session(make_signed_page_code("u" * 40, ORIGIN, clock.now)) is None
 
 
 def test_a_session_ends_after_half_a_day_and_with_its_server(access: PageAccess, clock: Clock) -> None:
@@ -168,16 +168,16 @@ def test_a_link_has_its_code_behind_the_hash_where_browsers_keep_it(tmp_path: Pa
     file.write_text(TOKEN)
     file.chmod(0o600)
     access = PageAccess(TOKEN, frozenset(("https://[::1]:8930",)))
-    start, mark, code = make_link("[::1]:8930", str(file), has_tls=True).partition("#")
+    start, mark, code = make_page_link_from_token_file("[::1]:8930", str(file), has_tls=True).partition("#")
     assert (start, mark) == ("https://[::1]:8930/", "#")
     assert access.open_session(code)
     with pytest.raises(UsageError):
-        make_link("127.0.0.1:0", str(file), has_tls=False)
+        make_page_link_from_token_file("127.0.0.1:0", str(file), has_tls=False)
     file.chmod(0o640)
     with pytest.raises(NotDoneError):
-        make_link("127.0.0.1:8930", str(file), has_tls=False)
+        make_page_link_from_token_file("127.0.0.1:8930", str(file), has_tls=False)
     with pytest.raises(NotDoneError):
-        make_link("127.0.0.1:8930", str(tmp_path / "none"), has_tls=False)
+        make_page_link_from_token_file("127.0.0.1:8930", str(tmp_path / "none"), has_tls=False)
     assert not (tmp_path / "none").exists()
 
 
@@ -188,9 +188,9 @@ def test_root_makes_links_for_services_of_other_users_and_nobody_else_does(tmp_p
     file.write_text(TOKEN)
     file.chmod(0o600)
     os.chown(file, CALLER, CALLER)
-    assert make_link("127.0.0.1:8930", str(file), has_tls=False)
+    assert make_page_link_from_token_file("127.0.0.1:8930", str(file), has_tls=False)
     os.chown(file, 0, 0)
     file.chmod(0o644)
     tmp_path.chmod(0o755)
     with by_caller(), pytest.raises(NotDoneError):
-        make_link("127.0.0.1:8930", str(file), has_tls=False)
+        make_page_link_from_token_file("127.0.0.1:8930", str(file), has_tls=False)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from cortex_policy.serve.page.link import make_link
+from cortex_policy.serve.page.link import make_page_link_from_token_file
 from tests.support.browser import Browser, missing, running_browser
 from tests.support.command import PROGRAM
 from tests.support.roots import grant_file
@@ -40,7 +40,7 @@ class Place:
 
     def link(self) -> str:
         """Return a link to the page."""
-        return make_link(self.server.host, str(self.top / "token"), has_tls=False)
+        return make_page_link_from_token_file(self.server.host, str(self.top / "token"), has_tls=False)
 
     def ask(self, grant: str, action: str, **context: Any) -> None:
         """Make a call."""

@@ -7,8 +7,8 @@ import pytest
 
 from cortex_policy.batch.answerer import Answerer
 from cortex_policy.serve.errors import RefusedError
-from cortex_policy.serve.page import state
-from cortex_policy.serve.page.state import PageState
+from cortex_policy.serve.page import cached_overview
+from cortex_policy.serve.page.cached_overview import PageState
 
 
 def test_between_two_searches_it_rests_as_long_as_it_has_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,8 +23,8 @@ def test_between_two_searches_it_rests_as_long_as_it_has_read(monkeypatch: pytes
         now[0] += 3
         return b"read"
 
-    monkeypatch.setattr(state, "monotonic", lambda: now[0])
-    monkeypatch.setattr(state, "sleep", sleep)
+    monkeypatch.setattr(cached_overview, "monotonic", lambda: now[0])
+    monkeypatch.setattr(cached_overview, "sleep", sleep)
     monkeypatch.setattr(PageState, "_render", read_root)
     page = PageState(Answerer(None))
 
@@ -40,7 +40,7 @@ def test_between_two_searches_it_rests_as_long_as_it_has_read(monkeypatch: pytes
 def test_a_search_for_which_there_is_no_time_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not read after its client has gone."""
     times = itertools.count(0.0, 11.0)
-    monkeypatch.setattr(state, "monotonic", lambda: next(times))
+    monkeypatch.setattr(cached_overview, "monotonic", lambda: next(times))
     page = PageState(Answerer(None))
     with pytest.raises(RefusedError) as caught:
         asyncio.run(page.read(""))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.main import parse_check_argv
+from cortex_policy.main import parse_check_argv_or_none
 from cortex_policy.render import RenderedCall
 from cortex_policy.shell.words_answerer import WordsAnswerer
 from tests.support.command import result_of
@@ -19,7 +19,7 @@ ALLOWED = ("git", "tree", "--path", "docs/x")
 def answerer(root: Path) -> WordsAnswerer:
     """Make the co-process of a shell in the root, with a grant in memory."""
     (root / "docs/x").touch()
-    answerer = WordsAnswerer(parse_check_argv)
+    answerer = WordsAnswerer(parse_check_argv_or_none)
     assert answerer.answer(["check", *ALLOWED], is_terminal=False) == RenderedCall(0)
     return answerer
 
@@ -158,7 +158,7 @@ def test_a_root_of_another_user_is_trusted_only_by_the_calls_that_name_it(
 ) -> None:
     """A call that names it changes nothing for those that find it, in whatever order they come."""
     monkeypatch.chdir(own)
-    answerer = WordsAnswerer(parse_check_argv)
+    answerer = WordsAnswerer(parse_check_argv_or_none)
     for root, code in ((None, 22), (str(own), 0), (None, 22), (str(own), 0)):
         words = ["check", "git", "tree", *(["--root", root] if root else [])]
         rendered = answerer.answer(words, is_terminal=False, is_same_place=True)

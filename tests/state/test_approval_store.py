@@ -16,10 +16,10 @@ from cortex_policy.core.audit_event import format_timestamp
 from cortex_policy.core.model import Approval, CortexPolicyError, GrantError, StateError
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.library.store import PolicyStore
-from cortex_policy.manage.approvals import answer_request, list_recent_requests
-from cortex_policy.state import approval_check, approval_store, make_state_error
+from cortex_policy.manage.approvals import approve_or_deny_request, list_waiting_and_answered_requests
+from cortex_policy.state import approval_check, approval_store, make_state_unavailable_error
 from cortex_policy.state.approval_store import ApprovalStoreError
-from cortex_policy.state.enforcement import decide_and_take, effective_settings
+from cortex_policy.state.enforcement import decide_and_take_hit, load_effective_settings
 from cortex_policy.state.memory_budgets import MemoryBudgets
 from tests.support.users import CALLER, by_caller
 
@@ -51,7 +51,9 @@ def waits(**args: object) -> str:
 
 def peeked(**args: object) -> Any:
     """Decide a call and consume nothing."""
-    return decide_and_take(load_grant("records"), "read", args, peek=True, settings=effective_settings(os.getcwd()))
+    return decide_and_take_hit(
+        load_grant("records"), "read", args, peek=True, settings=load_effective_settings(os.getcwd())
+    )
 
 
 def lines(file: Path) -> list[dict[str, Any]]:
@@ -64,8 +66,8 @@ def test_a_call_waits_is_approved_and_is_allowed_once(file: Path) -> None:
     request_id = waits(n=1)
     assert waits(n=1) == request_id
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert answer_request(request_id, approved=True).is_changed
-    assert not answer_request(request_id, approved=True).is_changed
+    assert approve_or_deny_request(request_id, approved=True).is_changed
+    assert not approve_or_deny_request(request_id, approved=True).is_changed
     decision = read(n=1)
     assert decision.obligations == ("human_approval",)
     assert decision.approval == Approval(request_id, "used", 0.0)
@@ -77,13 +79,13 @@ def test_a_store_asks_and_uses_as_enforce_does() -> None:
     """The same request; its decision also names the bytes it was made on, and to decide alone asks nobody."""
     with PolicyStore() as store:
         assert store.decide("records", "read").reason == "approval_required"
-        assert list_recent_requests() == ()
+        assert list_waiting_and_answered_requests() == ()
         with pytest.raises(ApprovalRequired) as caught:
             store.enforce("records", "read")
         request_id = waits()
         assert caught.value.request_id == request_id
         assert caught.value.decision.grant_sha256
-        answer_request(request_id, approved=True)
+        approve_or_deny_request(request_id, approved=True)
         decision = store.enforce("records", "read")
         assert decision.approval == Approval(request_id, "used", 0.0)
         with pytest.raises(ApprovalRequired):
@@ -92,7 +94,7 @@ def test_a_store_asks_and_uses_as_enforce_does() -> None:
 
 def test_an_approval_fits_no_other_call(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither other arguments, nor another cost, directory or grant; the call itself still may."""
-    answer_request(waits(path="docs/x"), approved=True)
+    approve_or_deny_request(waits(path="docs/x"), approved=True)
     for args in ({}, {"path": "docs/y"}, {"path": "docs/x", "n": None}, {"path": ["docs/x"]}, {"Path": "docs/x"}):
         waits(**args)
     with pytest.raises(ApprovalRequired):
@@ -113,7 +115,7 @@ def test_a_link_that_leads_elsewhere_makes_another_call(root: Path) -> None:
     """It was approved for what it led to."""
     (root / "docs/a").write_text("")
     (root / "docs/l").symlink_to("a")
-    answer_request(waits(path="docs/l"), approved=True)
+    approve_or_deny_request(waits(path="docs/l"), approved=True)
     (root / "docs/l").unlink()
     (root / "docs/l").symlink_to("b")
     waits(path="docs/l")
@@ -125,7 +127,7 @@ def test_a_peek_asks_nobody_and_uses_nothing(file: Path) -> None:
     assert not file.exists()
     request_id = waits()
     assert peeked().approval.id == request_id
-    answer_request(request_id, approved=True)
+    approve_or_deny_request(request_id, approved=True)
     assert peeked()
     assert peeked().approval.status == "approved"
     assert read()
@@ -135,10 +137,10 @@ def test_a_peek_asks_nobody_and_uses_nothing(file: Path) -> None:
 def test_an_approval_is_kept_where_the_rate_denies() -> None:
     """And where the ledger fails; the next call uses it."""
     for _ in range(2):
-        answer_request(waits(), approved=True)
+        approve_or_deny_request(waits(), approved=True)
         assert read()
     request_id = waits()
-    answer_request(request_id, approved=True)
+    approve_or_deny_request(request_id, approved=True)
     with pytest.raises(AccessDenied, match="2 of 2 used") as caught:
         read()
     assert caught.value.exit_code == 14
@@ -162,13 +164,13 @@ def test_an_approval_is_kept_where_a_race_for_the_rate_is_lost(fails_at: str, ho
             if name != fails_at:
                 return asked(*words)
             if how == "fails":
-                raise make_state_error("its disk")
+                raise make_state_unavailable_error("its disk")
             while MemoryBudgets.take(self, *words).consumed:
                 continue
             return asked(*words)
 
     request_id = waits()
-    answer_request(request_id, approved=True)
+    approve_or_deny_request(request_id, approved=True)
     with pytest.raises(CortexPolicyError) as caught:
         enforce(load_grant("records"), "read", budgets=Racing())
     assert caught.value.exit_code == (14 if how == "denies" else 24)
@@ -179,19 +181,19 @@ def test_an_approval_is_kept_where_a_race_for_the_rate_is_lost(fails_at: str, ho
 def test_a_denied_call_stays_denied_and_asks_nobody_again() -> None:
     """Until that is over."""
     request_id = waits()
-    answer_request(request_id, approved=False)
+    approve_or_deny_request(request_id, approved=False)
     with pytest.raises(ApprovalRequired, match=f"request `{request_id}` was denied by a human"):
         read()
-    assert [plea.status for plea in list_recent_requests()] == ["denied"]
+    assert [plea.status for plea in list_waiting_and_answered_requests()] == ["denied"]
 
 
 def test_a_denial_withdraws_an_unused_approval() -> None:
     """And no yes comes after it."""
     request_id = waits()
-    answer_request(request_id, approved=True)
-    assert answer_request(request_id, approved=False).is_changed
+    approve_or_deny_request(request_id, approved=True)
+    assert approve_or_deny_request(request_id, approved=False).is_changed
     with pytest.raises(CortexPolicyError, match="was denied"):
-        answer_request(request_id, approved=True)
+        approve_or_deny_request(request_id, approved=True)
     with pytest.raises(ApprovalRequired):
         read()
 
@@ -199,17 +201,17 @@ def test_a_denial_withdraws_an_unused_approval() -> None:
 def test_a_closed_request_cannot_be_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Used, expired or unknown."""
     request_id = waits()
-    answer_request(request_id, approved=True)
+    approve_or_deny_request(request_id, approved=True)
     assert read()
     for approved in (True, False):
         with pytest.raises(CortexPolicyError, match="was used already"):
-            answer_request(request_id, approved=approved)
+            approve_or_deny_request(request_id, approved=approved)
         with pytest.raises(CortexPolicyError, match="no request `x`"):
-            answer_request("x", approved=approved)
+            approve_or_deny_request("x", approved=approved)
     late = waits(n=2)
     monkeypatch.setenv("CORTEX_HITL_TIMEOUT_MS", "0")
     with pytest.raises(CortexPolicyError, match="has expired"):
-        answer_request(late, approved=True)
+        approve_or_deny_request(late, approved=True)
 
 
 def test_a_timeout_of_zero_denies_without_a_request(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,27 +228,33 @@ def test_a_timeout_of_any_size_is_accepted(tmp_path: Path) -> None:
     directory = tmp_path / "config/cortex-policy"
     directory.mkdir(parents=True)
     (directory / "config.toml").write_text(f"approvals.timeout_seconds = {10**400}\n")
-    answer_request(waits(), approved=True)
+    approve_or_deny_request(waits(), approved=True)
     assert peeked().approval.expires_in_seconds <= approval_store.MAX_TIMEOUT
     assert read()
 
 
 def test_an_answer_ends_with_its_time_whatever_the_wall_clock_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time is counted from the boot, and another boot begins anew."""
-    clock = approval_store.read_time_since_boot
+    clock = approval_store.read_boot_id_and_time_since_boot
     first, second = waits(n=1), waits(n=2)
-    answer_request(first, approved=True)
-    answer_request(second, approved=True)
+    approve_or_deny_request(first, approved=True)
+    approve_or_deny_request(second, approved=True)
     monkeypatch.setattr(approval_check, "time_ns", lambda: 0)
     monkeypatch.setattr(
-        approval_store, "read_time_since_boot", lambda: type(clock())(clock().boot, clock().now_ns + 299 * 10**9)
+        approval_store,
+        "read_boot_id_and_time_since_boot",
+        lambda: type(clock())(clock().boot, clock().now_ns + 299 * 10**9),
     )
     assert read(n=1)
     monkeypatch.setattr(
-        approval_store, "read_time_since_boot", lambda: type(clock())(clock().boot, clock().now_ns + 300 * 10**9)
+        approval_store,
+        "read_boot_id_and_time_since_boot",
+        lambda: type(clock())(clock().boot, clock().now_ns + 300 * 10**9),
     )
     waits(n=2)
-    monkeypatch.setattr(approval_store, "read_time_since_boot", lambda: type(clock())("another", clock().now_ns))
+    monkeypatch.setattr(
+        approval_store, "read_boot_id_and_time_since_boot", lambda: type(clock())("another", clock().now_ns)
+    )
     waits(n=2)
 
 
@@ -275,12 +283,12 @@ def test_old_answers_are_removed_from_the_approvals_file(file: Path) -> None:
     """Old answers go, the last ones stay."""
     grant = load_grant("records")
     for n in range(150):
-        answer_request(waits(n=n, text="x" * 1000), approved=n % 2 == 0)
+        approve_or_deny_request(waits(n=n, text="x" * 1000), approved=n % 2 == 0)
         if n % 2 == 0:
             assert enforce(grant, "read", {"n": n, "text": "x" * 1000}, budgets=MemoryBudgets())
     assert file.stat().st_size < 400_000
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert list_recent_requests()[-1].status == "denied"
+    assert list_waiting_and_answered_requests()[-1].status == "denied"
 
 
 def test_arguments_of_any_kind_can_be_approved() -> None:
@@ -290,7 +298,7 @@ def test_arguments_of_any_kind_can_be_approved() -> None:
         deep = [deep]
     for args in ({"b": b"\xff"}, {"n": float("nan")}, {"n": 10**5000}, {"deep": deep}, {"t": "\u202e\x1b[31m"}):
         request_id = waits(**args)
-        answer_request(request_id, approved=True)
+        approve_or_deny_request(request_id, approved=True)
         assert enforce(load_grant("records"), "read", args, budgets=MemoryBudgets()).approval is not None
 
 
@@ -371,7 +379,7 @@ def test_an_approval_by_another_user_is_refused(file: Path) -> None:
     """Even where it fits: the file became theirs after it was written."""
     if os.geteuid() != 0:
         pytest.skip("only root can be somebody else")
-    answer_request(waits(), approved=True)
+    approve_or_deny_request(waits(), approved=True)
     os.chown(file, CALLER, CALLER)
     with pytest.raises(ApprovalStoreError, match="belongs to user"):
         read()
@@ -395,7 +403,7 @@ def test_root_may_answer_in_the_approvals_file_of_another_user(
     monkeypatch.setenv("CORTEX_POLICY_STATE_DIR", str(theirs / "state"))
     with by_caller():
         request_id = waits()
-    assert answer_request(request_id, approved=True).is_changed
+    assert approve_or_deny_request(request_id, approved=True).is_changed
     assert (theirs / "hitl").stat().st_uid == CALLER
     with by_caller():
         assert read()
@@ -412,9 +420,9 @@ def test_lines_of_the_original_are_read_and_answered(file: Path) -> None:
     with file.open("a") as opened:
         opened.write(json.dumps(asked | {"ts": format_timestamp(time.time_ns())}) + "\n")
         opened.write(json.dumps(asked | {"id": "old", "ts": "2020-01-01T00:00:00.000Z"}) + "\n")
-    found = {plea.id: plea for plea in list_recent_requests()}
+    found = {plea.id: plea for plea in list_waiting_and_answered_requests()}
     assert (found["u-u"].status, found["u-u"].action, found["old"].status) == ("waiting", "synthesize", "expired")
-    assert answer_request("u-u", approved=True).request.status == "approved"
+    assert approve_or_deny_request("u-u", approved=True).request.status == "approved"
     last = lines(file)[-1]
     assert (last["type"], last["requestId"], last["approved"]) == ("decision", "u-u", True)
 
@@ -434,8 +442,8 @@ def test_a_torn_line_hides_no_other_line(file: Path) -> None:
     with file.open("a") as opened:
         opened.write('{"type":"decision","requestId":"' + first + '","appro')
     second = waits(n=2)
-    answer_request(first, approved=True)
-    answer_request(second, approved=True)
+    approve_or_deny_request(first, approved=True)
+    approve_or_deny_request(second, approved=True)
     assert read(n=1)
     assert read(n=2)
 
@@ -452,7 +460,7 @@ def test_no_path_of_a_call_reaches_the_approvals_file(root: Path, file: Path, sp
 def test_the_approvals_file_is_beside_the_rate_state_by_default(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the same user and root alone can write."""
     monkeypatch.delenv("CORTEX_HITL_STORE")
-    answer_request(waits(), approved=True)
+    approve_or_deny_request(waits(), approved=True)
     assert read()
     assert (state / "approvals.jsonl").exists()
     state.chmod(0o755)
@@ -478,21 +486,21 @@ def test_an_unclear_variable_of_the_original_denies(monkeypatch: pytest.MonkeyPa
 def test_variables_of_the_original_are_the_weakest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A setting at any place wins, and a lock of the system over all."""
     monkeypatch.setenv("CORTEX_HITL_TIMEOUT_MS", "2500")
-    assert effective_settings(os.getcwd()).approvals_timeout_seconds == 2
+    assert load_effective_settings(os.getcwd()).approvals_timeout_seconds == 2
     monkeypatch.setenv("CORTEX_POLICY_APPROVALS_FILE", str(tmp_path / "mine"))
-    assert effective_settings(os.getcwd()).approvals_file == str(tmp_path / "mine")
+    assert load_effective_settings(os.getcwd()).approvals_file == str(tmp_path / "mine")
     if os.geteuid() != 0:
         pytest.skip("only root can write settings of the system")
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/config.toml").write_text(f'locked = ["approvals.file"]\napprovals.file = "{tmp_path}/etc/a"\n')
     monkeypatch.setattr("cortex_policy.state.SYSTEM_SETTINGS", str(tmp_path / "etc"))
-    assert effective_settings(os.getcwd()).approvals_file == f"{tmp_path}/etc/a"
+    assert load_effective_settings(os.getcwd()).approvals_file == f"{tmp_path}/etc/a"
 
 
 @pytest.mark.usefixtures("short_lock_wait")
 def test_a_full_disk_or_a_held_lock_denies(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And no line is left half."""
-    answer_request(waits(), approved=True)
+    approve_or_deny_request(waits(), approved=True)
     before, write = file.read_bytes(), os.write
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[: len(data) // 2]))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.state.atomic_write import atomic_create, atomic_replace
+from cortex_policy.state.atomic_write import create_file_atomically, replace_file_atomically
 from cortex_policy.state.inherited_attributes import find_allowed_mode
 
 
@@ -36,10 +36,10 @@ def names(file: Path) -> list[str]:
 
 def test_owner_and_mode_are_kept(directory: int, file: Path) -> None:
     """A new file gets the mode it is given."""
-    atomic_replace(directory, "x", b"one", 0o600)
+    replace_file_atomically(directory, "x", b"one", 0o600)
     assert (file.read_bytes(), file.stat().st_mode & 0o777) == (b"one", 0o600)
     file.chmod(0o640)
-    atomic_replace(directory, "x", b"two")
+    replace_file_atomically(directory, "x", b"two")
     assert (file.read_bytes(), file.stat().st_mode & 0o777) == (b"two", 0o640)
 
 
@@ -47,7 +47,7 @@ def test_a_file_that_everyone_could_write_is_closed(directory: int, file: Path) 
     """No check believes one; what else its mode says is kept."""
     file.write_bytes(b"one")
     file.chmod(0o666)
-    atomic_replace(directory, "x", b"two")
+    replace_file_atomically(directory, "x", b"two")
     assert file.stat().st_mode & 0o777 == find_allowed_mode(0o664, file.stat().st_uid, file.stat().st_gid)
 
 
@@ -57,7 +57,7 @@ def test_the_group_is_kept_where_the_directory_gives_its_own(directory: int, fil
     file.write_bytes(b"one")
     os.chown(file.parent, 0, 12345)
     file.parent.chmod(0o2755)
-    atomic_replace(directory, "x", b"two")
+    replace_file_atomically(directory, "x", b"two")
     assert (file.stat().st_uid, file.stat().st_gid) == (0, 0)
 
 
@@ -72,7 +72,7 @@ def test_a_write_that_fails_leaves_the_old_bytes_and_no_other_file(
 
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(OSError, match="no space") as caught:
-        atomic_replace(directory, "x", b"new")
+        replace_file_atomically(directory, "x", b"new")
     assert (caught.value.errno, caught.value.filename) == (28, "x")
     assert file.read_bytes() == b"old"
     assert names(file) == ["x"]
@@ -90,7 +90,7 @@ def test_a_write_after_the_rename_is_never_reported_as_not_done(
         flush(descriptor)
 
     monkeypatch.setattr(os, "fsync", failing)
-    atomic_replace(directory, "x", b"new")
+    replace_file_atomically(directory, "x", b"new")
     assert file.read_bytes() == b"new"
 
 
@@ -104,7 +104,7 @@ def test_an_interrupt_after_the_rename_stays_one(directory: int, file: Path, mon
 
     monkeypatch.setattr(os, "rename", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        atomic_replace(directory, "x", b"new")
+        replace_file_atomically(directory, "x", b"new")
     assert names(file) == ["x"]
 
 
@@ -116,7 +116,7 @@ def test_only_a_file_is_replaced(directory: int, file: Path, kind: str) -> None:
     else:
         file.mkdir()
     with pytest.raises(FileExistsError, match="is not a regular file"):
-        atomic_replace(directory, "x", b"new")
+        replace_file_atomically(directory, "x", b"new")
     assert names(file) == ["x"]
 
 
@@ -150,7 +150,7 @@ def test_an_access_control_list_is_kept(directory: int, file: Path) -> None:
     file.write_bytes(b"one")
     file.chmod(0o640)
     before = acl(file, "u:4711:r")
-    atomic_replace(directory, "x", b"two")
+    replace_file_atomically(directory, "x", b"two")
     assert (acl(file), file.read_bytes()) == (before, b"two")
     assert "user:4711:r--" in before
 
@@ -165,7 +165,7 @@ def test_an_access_control_list_that_lets_others_write_is_restricted(directory: 
         file.chmod(0o644)
         os.chown(file, 0, 12345)
         acl(file, entry)
-        atomic_replace(directory, "x", b"two")
+        replace_file_atomically(directory, "x", b"two")
         assert mask in acl(file)
 
 
@@ -174,9 +174,9 @@ def test_the_default_list_of_a_directory_applies_to_new_files(directory: int, fi
     file.write_bytes(b"one")
     before = acl(file)
     acl(file.parent, "d:u:4711:rw")
-    atomic_replace(directory, "x", b"two")
+    replace_file_atomically(directory, "x", b"two")
     assert acl(file) == before
-    atomic_replace(directory, "new", b"one", 0o644)
+    replace_file_atomically(directory, "new", b"one", 0o644)
     assert "mask::r--" in acl(file.with_name("new"))
 
 
@@ -186,7 +186,7 @@ def test_extended_attributes_of_the_owner_are_kept(directory: int, file: Path) -
     notes = {"user.origin": b"https://example.org", "user.empty": b""}
     for name, value in notes.items():
         note(file, name, value)
-    atomic_replace(directory, "x", b"two")
+    replace_file_atomically(directory, "x", b"two")
     assert xattrs(file) == notes
 
 
@@ -202,7 +202,7 @@ def test_attributes_that_cannot_be_kept_prevent_the_write(
 
     monkeypatch.setattr(os, "setxattr", refusing)
     with pytest.raises(OSError, match=r"its attribute `user\.origin` cannot be kept: no space left") as caught:
-        atomic_replace(directory, "x", b"two")
+        replace_file_atomically(directory, "x", b"two")
     assert caught.value.filename == "x"
     assert (file.read_bytes(), names(file)) == (b"one", ["x"])
 
@@ -213,17 +213,17 @@ def test_attributes_of_the_kernel_are_not_copied(directory: int, file: Path) -> 
     file.write_bytes(b"one")
     note(file, "security.capability", bytes.fromhex("0100000200200000000000000000000000000000"))
     note(file, "trusted.x", b"1")
-    atomic_replace(directory, "x", b"two")
+    replace_file_atomically(directory, "x", b"two")
     assert [name for name in os.listxattr(file) if name != "security.selinux"] == []
 
 
 @pytest.mark.parametrize("mode", [0o4755, 0o2755, 0o1777, 0o777])
 def test_no_written_file_is_executable_or_world_writable(directory: int, file: Path, mode: int) -> None:
     """Whether its mode is given or was there before."""
-    atomic_replace(directory, "x", b"one", mode)
+    replace_file_atomically(directory, "x", b"one", mode)
     assert file.stat().st_mode & 0o7777 & ~0o664 == 0
     file.chmod(mode)
-    atomic_replace(directory, "x", b"two")
+    replace_file_atomically(directory, "x", b"two")
     assert file.stat().st_mode & 0o7777 & ~0o664 == 0
 
 
@@ -237,14 +237,14 @@ def test_a_group_may_write_where_it_is_the_owners_own(file: Path) -> None:
 
 def test_a_new_file_is_complete_and_replaces_none(directory: int, file: Path) -> None:
     """Not even that of a link which leads nowhere."""
-    atomic_create(directory, "x", b"one", 0o600)
+    create_file_atomically(directory, "x", b"one", 0o600)
     assert (file.read_bytes(), file.stat().st_mode & 0o777, file.stat().st_nlink) == (b"one", 0o600, 1)
     with pytest.raises(FileExistsError) as caught:
-        atomic_create(directory, "x", b"two")
+        create_file_atomically(directory, "x", b"two")
     file.unlink()
     file.symlink_to("elsewhere")
     with pytest.raises(FileExistsError):
-        atomic_create(directory, "x", b"two")
+        create_file_atomically(directory, "x", b"two")
     assert (caught.value.filename, names(file)) == ("x", ["x"])
 
 
@@ -262,5 +262,5 @@ def test_a_link_in_the_place_of_a_new_file_is_not_followed(
         assert descriptor
 
     monkeypatch.setattr(os, "fsync", swap)
-    atomic_create(directory, "x", b"one")
+    create_file_atomically(directory, "x", b"one")
     assert other.stat().st_nlink == 1

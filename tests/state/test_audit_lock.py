@@ -131,10 +131,10 @@ def test_a_lock_file_of_another_user_is_not_used(log: Path) -> None:
     os.chown(lock_of(log), 4711, 4711)
     opened(log).append(LINE)
     with lock_of(log).open("rb") as lock:
-        assert not audit_file.is_safe_lock(lock.fileno(), log.stat())
+        assert not audit_file.is_lock_for_log_writers_only(lock.fileno(), log.stat())
         os.chown(lock_of(log), 0, 0)
         os.chown(log, CALLER, CALLER)
-        assert audit_file.is_safe_lock(lock.fileno(), log.stat())
+        assert audit_file.is_lock_for_log_writers_only(lock.fileno(), log.stat())
 
 
 @pytest.mark.usefixtures("short_lock_wait")
@@ -192,7 +192,7 @@ def test_a_log_on_another_device_than_its_name_has_no_lock(log: Path) -> None:
     log.touch(0o600)
     other = os.stat("/dev")
     status = os.stat_result((*log.stat()[:2], other.st_dev, *log.stat()[3:]))
-    assert audit_file.open_log_lock(str(log), status) == -1
+    assert audit_file.open_log_lock_or_minus_one(str(log), status) == -1
     assert os.listdir(log.parent) == ["log"]
 
 
@@ -234,7 +234,7 @@ def test_a_writer_with_a_replaced_lock_file_looks_for_the_new_one(log: Path) -> 
 def test_a_reader_costs_a_store_one_wait(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And no other for a minute."""
     waits = []
-    monkeypatch.setattr(audit_log, "try_lock_log", lambda *words: bool(waits.append(words)))
+    monkeypatch.setattr(audit_log, "try_lock_log_for_a_moment", lambda *words: bool(waits.append(words)))
     one = opened(log)
     with held(log):
         for _ in range(5):

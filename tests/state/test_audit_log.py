@@ -19,8 +19,8 @@ from cortex_policy.core.model import CortexPolicyError, Grant, Rate, Settings, S
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.state import _locks_held
 from cortex_policy.state.audit_errors import AuditLogError
-from cortex_policy.state.audit_log import AuditLog, open_audit_log
-from cortex_policy.state.audit_record import emit_event
+from cortex_policy.state.audit_log import AuditLog, open_audit_log_or_none
+from cortex_policy.state.audit_record import record_answered_call
 from cortex_policy.state.enforcement import AuditedCall
 from tests.support.acls import USER, granting, put_acl
 from tests.support.logs import events
@@ -305,7 +305,7 @@ def test_a_line_that_does_not_fit_is_taken_back(log: Path, more: int) -> None:
 
 def written(log: AuditLog, action: str = "a") -> None:
     """Write one event."""
-    emit_event(AuditedCall("git", action, {}, 1, peek=False), None, log)
+    record_answered_call(AuditedCall("git", action, {}, 1, peek=False), None, log)
 
 
 def test_a_log_renamed_away_gets_no_more_lines(log: Path) -> None:
@@ -366,7 +366,7 @@ def test_a_logged_call_leaves_nothing_open(log: Path, monkeypatch: pytest.Monkey
     kept.append(refused())  # type: ignore[arg-type]
     monkeypatch.setenv("CORTEX_POLICY_AUDIT_ON_ERROR", "ignore")
     tree()
-    assert open_audit_log(Settings(audit_file=str(log), audit_on_error="ignore")) is None
+    assert open_audit_log_or_none(Settings(audit_file=str(log), audit_on_error="ignore")) is None
     with suppress(UsageError):
         enforce(load_grant("git"), "tree", cost=0)
     assert sorted(os.listdir("/dev/fd")) == before

@@ -12,7 +12,7 @@ from cortex_policy.core.access_denied import AccessDenied
 from cortex_policy.core.model import Settings
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.manage.audit import verify as audit_verify
-from cortex_policy.manage.audit.files import list_log_files, open_logs
+from cortex_policy.manage.audit.log_files import list_log_files, open_logs
 from cortex_policy.manage.audit.verify import VerifyResult
 from cortex_policy.state.audit_errors import AuditLogError
 from cortex_policy.state.audit_log import AuditLog

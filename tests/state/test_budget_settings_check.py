@@ -9,10 +9,10 @@ from cortex_policy.core.model import GrantError, Settings, StateError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import BY_NAME, PROJECT, SYSTEM, USER
 from cortex_policy.manage.diff.settings import compare_settings_texts
-from cortex_policy.manage.settings.write import SettingsFile, set_value, unset_value
-from cortex_policy.state.enforcement import effective_settings
-from cortex_policy.state.grants import find_root
-from cortex_policy.state.settings import find_setting_name
+from cortex_policy.manage.settings.write import SettingsFile, remove_setting_from_file, write_setting_to_file
+from cortex_policy.state.enforcement import load_effective_settings
+from cortex_policy.state.grants import find_named_or_only_root
+from cortex_policy.state.settings import find_setting_name_of_field
 from tests.support.command import result_of, run_command
 from tests.support.stamps import agree
 
@@ -33,16 +33,16 @@ def mine(tmp_path: Path) -> Path:
 def settings_of(mine: Path, text: str, root: Path) -> Settings:
     """Write the user's settings, and return what is effective for a check."""
     mine.write_text(f"[budgets]\n{text}")
-    return effective_settings(str(root))
+    return load_effective_settings(str(root))
 
 
 def test_each_field_of_budgets_has_the_value_of_its_setting(mine: Path, root: Path) -> None:
     """Also from the copy that the second check reads."""
     more = 'password_file = "/p"\ntimeout_ms = 20\non_error = "local"\nlocal_share = 0.25\nwait_replicas = 1\n'
     first = settings_of(mine, WHOLE + more, root)
-    assert first == effective_settings(str(root))
+    assert first == load_effective_settings(str(root))
     fields = {field: getattr(first, field) for field in Settings.__match_args__ if field.startswith("budgets_")}
-    assert sorted(map(find_setting_name, fields)) == sorted(NAMES)
+    assert sorted(map(find_setting_name_of_field, fields)) == sorted(NAMES)
     assert list(fields.values()) == ["redis://127.0.0.1:1", "fleet", "/etc/key", "/p", 20, "local", 0.25, 1]
 
 
@@ -83,21 +83,21 @@ def test_without_a_server_the_other_settings_of_budgets_decide_nothing(mine: Pat
 def test_a_server_is_set_last_and_its_name_is_not_taken_away(mine: Path, root: Path) -> None:
     """Else every check in between would be denied."""
     assert root.is_dir()
-    target = SettingsFile(USER, find_root())
+    target = SettingsFile(USER, find_named_or_only_root())
     with pytest.raises(NotDoneError, match="every check would answer 27"):
-        set_value(target, "budgets.url", "redis://a", agree)
+        write_setting_to_file(target, "budgets.url", "redis://a", agree)
     key = mine.parent / "key"
     for name, value in (("name", "x"), ("key_file", str(key))):
-        assert set_value(target, f"budgets.{name}", value, agree)
+        assert write_setting_to_file(target, f"budgets.{name}", value, agree)
     for text, why in (("", "no such file"), ("short", "bytes")):
         key.write_text(text) if text else None
         key.chmod(0o600) if text else None
         with pytest.raises(NotDoneError, match=f"every check would answer 24: .*{why}"):
-            set_value(target, "budgets.url", "redis://a", agree)
+            write_setting_to_file(target, "budgets.url", "redis://a", agree)
     key.write_bytes(bytes(32))
-    assert set_value(target, "budgets.url", "redis://a", agree)
+    assert write_setting_to_file(target, "budgets.url", "redis://a", agree)
     with pytest.raises(NotDoneError, match=r"budgets\.name` is not"):
-        unset_value(target, "budgets.name", agree)
+        remove_setting_from_file(target, "budgets.name", agree)
     assert 'name = "x"' in mine.read_text()
 
 
@@ -129,7 +129,7 @@ def test_a_lock_of_the_system_keeps_the_environment_from_naming_another_server(
     (system / "config.toml").write_text(locked + WHOLE)
     for name, value in (("URL", "redis://other"), ("NAME", "other"), ("ON_ERROR", "local"), ("LOCAL_SHARE", "1")):
         monkeypatch.setenv(f"CORTEX_POLICY_BUDGETS_{name}", value)
-    settings = effective_settings(str(root))
+    settings = load_effective_settings(str(root))
     assert (settings.budgets_url, settings.budgets_name) == ("redis://127.0.0.1:1", "fleet")
     assert settings.budgets_on_error == "deny"
 

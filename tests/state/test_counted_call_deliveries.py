@@ -24,7 +24,7 @@ ROOT = (1, 2)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Ticks:
     """Stop the time."""
     clock = Ticks()
-    monkeypatch.setattr(rings, "now_ticks", clock)
+    monkeypatch.setattr(rings, "read_ticks_since_boot", clock)
     return clock
 
 
@@ -215,7 +215,7 @@ def test_purged_state_counts_no_table_as_a_budget(deliver: Deliver, state: Path)
     deliver("a", "user")
     directory = os.open(table(state).parent, os.O_RDONLY)
     try:
-        assert ledger_maintenance.remove_all_budgets(directory) == 1
+        assert ledger_maintenance.remove_budgets_in_directory(directory) == 1
     finally:
         os.close(directory)
     assert not list(state.rglob(".deliveries"))

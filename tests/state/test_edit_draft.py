@@ -9,7 +9,7 @@ import pytest
 
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.state import edit_draft
-from cortex_policy.state.edit_draft import Draft, list_leftover_drafts
+from cortex_policy.state.edit_draft import Draft, list_leftover_drafts_of_file
 from cortex_policy.state.safe_directories import is_private_path
 from tests.support.users import CALLER, by_caller
 
@@ -26,10 +26,10 @@ def test_a_copy_has_the_name_of_its_file_in_a_directory_of_its_own(drafts_place:
         0o600,
         0o700,
     )
-    assert list_leftover_drafts(FILE) == sorted([draft.path, other.path])
+    assert list_leftover_drafts_of_file(FILE) == sorted([draft.path, other.path])
     assert (
-        list_leftover_drafts("/other/.cortex/policy/tools/git.json")
-        == list_leftover_drafts("/srv/repo/.cortex/policy/tools/gi.json")
+        list_leftover_drafts_of_file("/other/.cortex/policy/tools/git.json")
+        == list_leftover_drafts_of_file("/srv/repo/.cortex/policy/tools/gi.json")
         == []
     )
 
@@ -133,7 +133,7 @@ def test_a_directory_that_cannot_be_listed_is_accepted(monkeypatch: pytest.Monke
         with by_caller():
             draft = Draft(FILE, b"text", 9)
             assert draft.path.startswith(f"{place}/")
-            assert draft.path not in list_leftover_drafts(FILE)
+            assert draft.path not in list_leftover_drafts_of_file(FILE)
             draft.remove_files()
     finally:
         place.chmod(0o700)

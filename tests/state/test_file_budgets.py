@@ -13,7 +13,7 @@ from types import FrameType
 import pytest
 
 from cortex_policy.core.model import StateError
-from cortex_policy.state import CLOCK, boot_id, file_budgets, ledger, ledger_maintenance, ledger_ring, mapped_file
+from cortex_policy.state import CLOCK, file_budgets, ledger, ledger_maintenance, ledger_ring, mapped_file, read_boot_id
 from cortex_policy.state.file_budgets import FileBudgets
 from cortex_policy.state.ledger import Ledger
 from cortex_policy.state.ledger_ring import BudgetFileKey
@@ -35,14 +35,14 @@ def budgets(state: Path) -> FileBudgets:
 @pytest.fixture
 def directory() -> Iterator[int]:
     """Open the directory of the files."""
-    descriptor = ledger.open_or_make_budget_directory(ROOT, boot_id(), find_state_directory())
+    descriptor = ledger.open_or_make_budget_directory(ROOT, read_boot_id(), find_state_directory())
     yield descriptor
     os.close(descriptor)
 
 
 def name(action: str) -> str:
     """Return the name of a file."""
-    return BudgetFileKey(boot_id(), "t", action).name
+    return BudgetFileKey(read_boot_id(), "t", action).name
 
 
 def test_mapped_and_unmapped_hits_are_one_budget(budgets: FileBudgets) -> None:
@@ -290,8 +290,8 @@ def test_slots_of_several_hits_answer_as_those_of_one_process_do(
         monkeypatch.setattr(module, "COARSE_SLOTS", 8)
     now = time.clock_gettime_ns(CLOCK)
     monkeypatch.setattr(mapped_file, "clock_gettime_ns", lambda _: now)
-    monkeypatch.setattr(ledger_ring, "now_ticks", lambda: now >> ledger_ring.TICK_BITS)
-    monkeypatch.setattr(mapped_file, "now_ticks", lambda: now >> ledger_ring.TICK_BITS)
+    monkeypatch.setattr(ledger_ring, "read_ticks_since_boot", lambda: now >> ledger_ring.TICK_BITS)
+    monkeypatch.setattr(mapped_file, "read_ticks_since_boot", lambda: now >> ledger_ring.TICK_BITS)
     chance, other, admitted = random.Random(3), Ledger((3, 4), find_state_directory()), list[int]()  # noqa: S311
     for number in range(6000):
         now += chance.choice((1_000_000, 50_000_000, 400_000_000))
@@ -309,7 +309,7 @@ def test_hits_of_all_who_ask_are_those_of_an_exact_log(budgets: FileBudgets, mon
     now = time.clock_gettime_ns(CLOCK)
     monkeypatch.setattr(mapped_file, "clock_gettime_ns", lambda _: now)
     for module in (ledger_ring, mapped_file):
-        monkeypatch.setattr(module, "now_ticks", lambda: now >> ledger_ring.TICK_BITS)
+        monkeypatch.setattr(module, "read_ticks_since_boot", lambda: now >> ledger_ring.TICK_BITS)
     chance, file, log, admitted = random.Random(14), Ledger(ROOT, find_state_directory()), list[int](), 0  # noqa: S311
     askers = [budgets.hit, FileBudgets(ROOT).hit, lambda *asked: file.take(*asked).consumed == 1]
     for number in range(12_000):
@@ -334,7 +334,7 @@ def test_a_head_that_went_back_by_whole_turns_lets_no_more_hits_pass(
     now = clock - 300_000_000_000
     monkeypatch.setattr(mapped_file, "clock_gettime_ns", lambda _: now)
     for module in (ledger_ring, mapped_file):
-        monkeypatch.setattr(module, "now_ticks", lambda: now >> ledger_ring.TICK_BITS)
+        monkeypatch.setattr(module, "read_ticks_since_boot", lambda: now >> ledger_ring.TICK_BITS)
     for cost in (30, 30, 30, 30, 17):
         assert budgets.take("t", "turns", limit, cost).consumed == cost
         now += 60_100_000_000
@@ -381,9 +381,9 @@ def test_a_limit_of_another_type_is_taken_by_its_value(budgets: FileBudgets) -> 
 
 def stop_clock(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Stop the clock of all budgets; return a list of its one tick, which a test moves."""
-    now = [ledger_ring.now_ticks()]
-    monkeypatch.setattr(ledger_ring, "now_ticks", lambda: now[0])
-    monkeypatch.setattr(mapped_file, "now_ticks", lambda: now[0])
+    now = [ledger_ring.read_ticks_since_boot()]
+    monkeypatch.setattr(ledger_ring, "read_ticks_since_boot", lambda: now[0])
+    monkeypatch.setattr(mapped_file, "read_ticks_since_boot", lambda: now[0])
     monkeypatch.setattr(mapped_file, "clock_gettime_ns", lambda _: now[0] << ledger_ring.TICK_BITS)
     return now
 

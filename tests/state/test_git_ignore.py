@@ -10,9 +10,9 @@ from cortex_policy.core.settings import PROJECT
 from cortex_policy.manage.editing.operations import edit_grant
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.init.root import init_root
-from cortex_policy.manage.settings.write import SettingsFile, set_value
+from cortex_policy.manage.settings.write import SettingsFile, write_setting_to_file
 from cortex_policy.state import Root
-from cortex_policy.state.git_ignore import IGNORED_NAMES, find_names_not_ignored
+from cortex_policy.state.git_ignore import IGNORED_NAMES, find_names_not_ignored_by_text
 from cortex_policy.state.writer_lock import hold_writer_lock
 from tests.support.stamps import agree, stamp_grants
 
@@ -22,7 +22,7 @@ SAMPLES = {".lock": ".lock", ".edit-*": ".edit-git-1.json", "stop": "stop", "his
 WRITES: dict[str, Callable[[Root], object]] = {
     "set": lambda root: edit_grant(root, "git", GrantEdit(rate=7), agree),
     "stamp write": stamp_grants,
-    "config set --project": lambda root: set_value(SettingsFile(PROJECT, root), "sensitive", "ask", agree),
+    "config set --project": lambda root: write_setting_to_file(SettingsFile(PROJECT, root), "sensitive", "ask", agree),
     "init": lambda root: init_root(root.path),
 }
 
@@ -69,4 +69,4 @@ def test_names_that_git_would_add_are_reported(tmp_path: Path, text: str) -> Non
         (tmp_path / sample).touch()
     words = ["git", "-C", tmp_path, "ls-files", "-o", "--exclude-standard"]
     listed = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
-    assert find_names_not_ignored(text) == tuple(name for name in IGNORED_NAMES if SAMPLES[name] in listed)
+    assert find_names_not_ignored_by_text(text) == tuple(name for name in IGNORED_NAMES if SAMPLES[name] in listed)

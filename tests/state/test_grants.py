@@ -11,7 +11,7 @@ import pytest
 
 from cortex_policy.core.model import CortexPolicyError, GrantError
 from cortex_policy.state import Root
-from cortex_policy.state.grants import find_root, read_grant
+from cortex_policy.state.grants import find_named_or_only_root, read_grant
 from tests.support.users import CALLER, by_caller
 
 STRANGER = 23456
@@ -78,10 +78,10 @@ def test_an_ancestor_that_cannot_be_examined_counts_as_a_root(own: Path, monkeyp
     shutil.rmtree(own / ".cortex")
     monkeypatch.chdir(inner)
     with by_caller():
-        assert find_root() == Root(str(inner), trusts_owner=False)
+        assert find_named_or_only_root() == Root(str(inner), trusts_owner=False)
     os.chown(inner, CALLER, CALLER)
     (own / "shut").chmod(0o700)
-    error = refused(find_root)
+    error = refused(find_named_or_only_root)
     assert error.exit_code == 26
     assert f"`{own}/shut`" in error.detail
 
@@ -174,11 +174,11 @@ def test_a_hook_without_a_root_names_the_roots_below(tmp_path: Path, monkeypatch
     for name in ("c/d/e", "b", "a/far/too/deep", ".hidden", "z", "y"):
         (tmp_path / name / ".cortex" / "policy").mkdir(parents=True)
     with pytest.raises(GrantError) as caught:
-        find_root()
+        find_named_or_only_root()
     assert "cortex-policy init" in caught.value.hint
     monkeypatch.setenv("PRE_COMMIT", "1")
     with pytest.raises(GrantError) as caught:
-        find_root()
+        find_named_or_only_root()
     said = "name the root of the hook in .pre-commit-config.yaml: "
     roots = (f"`args: [--root, {root}]`" for root in ("b", "c/d/e", "y"))
     assert caught.value.hint == said + " or ".join(roots)
@@ -186,5 +186,5 @@ def test_a_hook_without_a_root_names_the_roots_below(tmp_path: Path, monkeypatch
     tmp_path.mkdir()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(GrantError) as caught:
-        find_root()
+        find_named_or_only_root()
     assert caught.value.hint == f"{said}`args: [--root, DIR]`"

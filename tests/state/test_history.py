@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.transaction import record
-from cortex_policy.manage.transaction.writer import write_transaction
+from cortex_policy.manage.transaction.writer import open_grants_for_write
 from cortex_policy.state import Root, history, history_entry, history_trust
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.history import CorruptEntry, HistoryLimits
 from cortex_policy.state.history_entry import Author, GrantChange, HistoryEntry
-from cortex_policy.state.stamp import content_digest
+from cortex_policy.state.stamp import compute_content_digest
 from tests.support.stamps import stamp_grants
 
 
@@ -35,7 +35,7 @@ def names(root: Root) -> list[str]:
 
 def write(root: Root, times: int = 1) -> None:
     """Change a grant, so often."""
-    with write_transaction(root, command="set") as writer:
+    with open_grants_for_write(root, command="set") as writer:
         for _ in range(times):
             old = writer.grants.read("git") or b""
             writer.write("git", old, old + b" ")
@@ -43,13 +43,13 @@ def write(root: Root, times: int = 1) -> None:
 
 def found(root: Root) -> list[HistoryEntry | CorruptEntry]:
     """Return what the history says."""
-    return list(history.read_history(root, stamps.read_stamp(root)))
+    return list(history.iterate_entries_newest_first(root, stamps.read_stamp(root)))
 
 
 def entry(data: bytes | None = b"x", version: int = 7) -> HistoryEntry:
     """Return an entry that replaced these bytes."""
-    old = None if data is None else content_digest(data)
-    kept = (GrantChange("git", old, content_digest(b"y"), data, 0o640 if data is not None else 0o644),)
+    old = None if data is None else compute_content_digest(data)
+    kept = (GrantChange("git", old, compute_content_digest(b"y"), data, 0o640 if data is not None else 0o644),)
     return HistoryEntry(version, "2026-01-02T03:04:05Z", Author("ann", 7, None), "set", "widened", "adds push", kept)
 
 
@@ -101,8 +101,8 @@ def test_each_write_is_a_private_file_that_git_ignores(stamped_root: Root) -> No
 
 def test_the_oldest_go_first(stamped_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """So many are kept, none older than so many days but the last; files of others are left."""
-    monkeypatch.setattr(record, "history_limits", lambda _: HistoryLimits(3, 90))
-    monkeypatch.setattr("cortex_policy.manage.transaction.writer.history_limits", lambda _: HistoryLimits(3, 90))
+    monkeypatch.setattr(record, "read_history_limits", lambda _: HistoryLimits(3, 90))
+    monkeypatch.setattr("cortex_policy.manage.transaction.writer.read_history_limits", lambda _: HistoryLimits(3, 90))
     write(stamped_root, 5)
     assert names(stamped_root) == ["00000004-v4.json", "00000005-v5.json", "00000006-v6.json"]
     (past(stamped_root) / "notes.txt").write_text("mine")
@@ -111,7 +111,7 @@ def test_the_oldest_go_first(stamped_root: Root, monkeypatch: pytest.MonkeyPatch
     write(stamped_root)
     assert names(stamped_root) == ["00000007-v7.json"]
     assert (past(stamped_root) / "notes.txt").exists()
-    monkeypatch.setattr("cortex_policy.manage.transaction.writer.history_limits", lambda _: HistoryLimits(0))
+    monkeypatch.setattr("cortex_policy.manage.transaction.writer.read_history_limits", lambda _: HistoryLimits(0))
     write(stamped_root)
     assert names(stamped_root) == []
 
@@ -120,7 +120,7 @@ def test_no_history_is_kept_if_it_is_off(root: Path, monkeypatch: pytest.MonkeyP
     """Not even the directory."""
     stamped_root = Root(str(root), trusts_owner=False)
     for module in ("transaction.writer", "stamp.write"):
-        monkeypatch.setattr(f"cortex_policy.manage.{module}.history_limits", lambda _: HistoryLimits(0))
+        monkeypatch.setattr(f"cortex_policy.manage.{module}.read_history_limits", lambda _: HistoryLimits(0))
     stamp_grants(stamped_root)
     write(stamped_root)
     assert not past(stamped_root).exists()
@@ -130,7 +130,7 @@ def test_no_history_is_kept_if_it_is_off(root: Path, monkeypatch: pytest.MonkeyP
 def test_order_is_that_of_the_writes_not_of_versions(stamped_root: Root) -> None:
     """Where the stamp was removed, versions begin anew."""
     write(stamped_root, 2)
-    Path(stamps.stamp_file(stamped_root.path)).unlink()
+    Path(stamps.make_stamp_path(stamped_root.path)).unlink()
     write(stamped_root, 1)
     assert [one.version for one in found(stamped_root) if isinstance(one, HistoryEntry)] == [1, 3, 2, 1]
 
@@ -142,7 +142,7 @@ def test_an_entry_without_its_write_is_dropped(stamped_root: Root) -> None:
     assert stamp is not None
     (past(stamped_root) / "pending.json").write_bytes(history_entry.encode_entry(entry(version=stamp.version + 1)))
     assert [one.version for one in found(stamped_root) if isinstance(one, HistoryEntry)] == [2, 1]
-    with write_transaction(stamped_root):
+    with open_grants_for_write(stamped_root):
         assert not (past(stamped_root) / "pending.json").exists()
     assert names(stamped_root) == ["00000001-v1.json", "00000002-v2.json"]
 
@@ -152,7 +152,7 @@ def test_an_entry_of_a_finished_write_is_listed_before_it_is_renamed(stamped_roo
     write(stamped_root)
     (past(stamped_root) / "00000002-v2.json").rename(past(stamped_root) / "pending.json")
     assert [one.version for one in found(stamped_root) if isinstance(one, HistoryEntry)] == [2, 1]
-    with write_transaction(stamped_root):
+    with open_grants_for_write(stamped_root):
         assert names(stamped_root) == ["00000001-v1.json", "00000002-v2.json"]
 
 

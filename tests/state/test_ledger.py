@@ -40,7 +40,7 @@ def in_shared_directory() -> Iterator[Path]:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Ticks:
     """Stop the time."""
     clock = Ticks()
-    monkeypatch.setattr(rings, "now_ticks", clock)
+    monkeypatch.setattr(rings, "read_ticks_since_boot", clock)
     return clock
 
 
@@ -292,11 +292,11 @@ def test_the_file_system_of_a_path_is_that_of_the_longest_mount_point() -> None:
         b"1 0 0:1 / / rw - ext4 d rw\n2 1 0:2 / /srv rw shared:1 - nfs4 s rw\n3 1 0:3 / /srv/a\\040b rw - tmpfs t rw\n"
         b"4 1 0:4 / /srv/\x0b\xe2\x80\xa8\xff rw - xfs x rw\n5 1 0:5 / /srv/a\\134\\011\\012 rw - btrfs b rw\n"
     )
-    assert ledger_directory.file_system_type(b"/home/x", mounts) == "ext4"
-    assert ledger_directory.file_system_type(b"/srv/x", mounts) == "nfs4"
-    assert ledger_directory.file_system_type(b"/srv/a b/x", mounts) == "tmpfs"
-    assert ledger_directory.file_system_type("/srv/\v\u2028".encode() + b"\xff/x", mounts) == "xfs"
-    assert ledger_directory.file_system_type(b"/srv/a\\\t\n/x", mounts) == "btrfs"
+    assert ledger_directory.find_file_system_type_in_mounts(b"/home/x", mounts) == "ext4"
+    assert ledger_directory.find_file_system_type_in_mounts(b"/srv/x", mounts) == "nfs4"
+    assert ledger_directory.find_file_system_type_in_mounts(b"/srv/a b/x", mounts) == "tmpfs"
+    assert ledger_directory.find_file_system_type_in_mounts("/srv/\v\u2028".encode() + b"\xff/x", mounts) == "xfs"
+    assert ledger_directory.find_file_system_type_in_mounts(b"/srv/a\\\t\n/x", mounts) == "btrfs"
 
 
 def test_state_of_an_earlier_boot_is_removed(book: Ledger, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,7 +305,7 @@ def test_state_of_an_earlier_boot_is_removed(book: Ledger, state: Path, monkeypa
     (state / ("z" * 40)).mkdir()
     book.take("t", "a", 1)
     old = {path.name for path in state.iterdir()}
-    monkeypatch.setattr(ledger, "boot_id", lambda: b"another boot")
+    monkeypatch.setattr(ledger, "read_boot_id", lambda: b"another boot")
     book.take("t", "a", 1)
     left = {path.name for path in state.iterdir()}
     assert {"notes", "z" * 40} < left

@@ -54,7 +54,7 @@ def test_each_boot_has_other_files_with_another_seal() -> None:
 def test_each_time_namespace_has_another_seal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its clock since boot is another: a container's hits are no hits of its host, and the file is found damaged."""
     one = BudgetFileKey(b"boot", "t", "a")
-    monkeypatch.setattr(ledger_ring, "time_namespace", lambda: 1)
+    monkeypatch.setattr(ledger_ring, "read_time_namespace_id", lambda: 1)
     other = BudgetFileKey(b"boot", "t", "a")
     assert one.name == other.name
     assert one.identity != other.identity

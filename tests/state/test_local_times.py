@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.state.local_times import localize_time, localize_times
+from cortex_policy.state.local_times import localize_time, localize_times_if_terminal
 from tests.support.command import run_command
 from tests.support.terminal import Terminal
 
@@ -33,7 +33,7 @@ def test_a_time_is_made_local(utc: str, local: str, monkeypatch: pytest.MonkeyPa
 
 def test_a_pipe_gets_what_programs_read() -> None:
     """Standard output is none of a terminal here."""
-    assert localize_times("since 2026-11-29T15:28:05Z: x") == "since 2026-11-29T15:28:05Z: x"
+    assert localize_times_if_terminal("since 2026-11-29T15:28:05Z: x") == "since 2026-11-29T15:28:05Z: x"
 
 
 @pytest.mark.usefixtures("root")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from cortex_policy.state import boot_id, ledger, ledger_maintenance, ledger_ring, mapped_file, memory_budgets
+from cortex_policy.state import ledger, ledger_maintenance, ledger_ring, mapped_file, memory_budgets, read_boot_id
 from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.file_budgets import FileBudgets
 from cortex_policy.state.ledger import Ledger
@@ -126,7 +126,7 @@ class Files(Budgets):
 
     def in_state(self, work: Callable[[int], object]) -> None:
         """Do something in the directory of the files."""
-        directory = ledger.open_or_make_budget_directory((1, 2), boot_id(), find_state_directory())
+        directory = ledger.open_or_make_budget_directory((1, 2), read_boot_id(), find_state_directory())
         try:
             work(directory)
         finally:
@@ -142,7 +142,7 @@ class Files(Budgets):
         """Give a budget back, while others have it mapped."""
         self.in_state(
             lambda directory: ledger_maintenance.remove_budget(
-                directory, rings.BudgetFileKey(boot_id(), TOOL, key).name
+                directory, rings.BudgetFileKey(read_boot_id(), TOOL, key).name
             )
         )
         self.logs[key] = Log()

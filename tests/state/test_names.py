@@ -588,7 +588,7 @@ def test_without_mount_information_every_decision_examines_the_files(
     def unknown(_: str) -> bool:
         raise FileNotFoundError
 
-    monkeypatch.setattr(preconditions, "is_on_local_file_system", unknown)
+    monkeypatch.setattr(preconditions, "is_on_known_local_file_system", unknown)
     time.sleep(STILL)
     with PolicyStore(root) as store:
         for number in range(3):

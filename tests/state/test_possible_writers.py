@@ -23,7 +23,7 @@ from cortex_policy.state import (
 )
 from cortex_policy.state.approval_store import ApprovalStore
 from cortex_policy.state.audit_log import AuditLog
-from cortex_policy.state.enforcement import effective_settings
+from cortex_policy.state.enforcement import load_effective_settings
 from cortex_policy.state.grants import find_trust_problems, read_grant
 from tests.support.acls import NAMED_GROUP, USER, granting, put_acl
 from tests.support.users import CALLER, by_caller
@@ -171,12 +171,12 @@ def test_a_grant_is_refused_if_others_may_write_anything_above_it(
 
 def use_log(own: Path) -> None:
     """Open the audit log."""
-    AuditLog(effective_settings(str(own))).close()
+    AuditLog(load_effective_settings(str(own))).close()
 
 
 def use_approvals(own: Path) -> None:
     """Open the file of approvals."""
-    with ApprovalStore(effective_settings(str(own))):
+    with ApprovalStore(load_effective_settings(str(own))):
         pass
 
 
@@ -185,8 +185,8 @@ FILES = {
         22,
         lambda own: stamp.raise_if_grant_not_stamped(read_grant(Root(str(own), trusts_owner=True), "git")),
     ),
-    ".cortex/policy/config.toml": (27, lambda own: effective_settings(str(own))),
-    "cortex-policy/config.toml": (27, lambda own: effective_settings(str(own))),
+    ".cortex/policy/config.toml": (27, lambda own: load_effective_settings(str(own))),
+    "cortex-policy/config.toml": (27, lambda own: load_effective_settings(str(own))),
     "log": (24, use_log),
     "approvals": (24, use_approvals),
 }
@@ -206,7 +206,9 @@ def test_stamps_settings_and_logs_are_refused_if_others_may_write_them(
     monkeypatch.setenv("CORTEX_AUDIT_LOG", str(own / "log"))
     monkeypatch.setenv("CORTEX_HITL_STORE", str(own / "approvals"))
     if name.endswith("stamp.json"):
-        grants = {path.stem: stamp.content_digest(path.read_bytes()) for path in file.parent.glob("tools/*.json")}
+        grants = {
+            path.stem: stamp.compute_content_digest(path.read_bytes()) for path in file.parent.glob("tools/*.json")
+        }
         file.write_bytes(stamp.encode_stamp(stamp.Stamp(1, grants, {})))
 
     def use_by_caller() -> None:

@@ -12,8 +12,8 @@ import pytest
 from cortex_policy.core.access_denied import AccessDenied
 from cortex_policy.core.model import GrantError, Settings
 from cortex_policy.library.functions import enforce, load_grant
-from cortex_policy.state import Root, settings, system_and_user_settings_directories
-from cortex_policy.state.enforcement import effective_settings, load_grant_for_call
+from cortex_policy.state import Root, find_system_and_user_settings_directories, settings
+from cortex_policy.state.enforcement import load_effective_settings, load_grant_and_settings_for_call
 from cortex_policy.state.settings import MAX_BYTES, read_setting
 from tests.support.stamps import stamp_grants
 from tests.support.users import CALLER
@@ -56,9 +56,9 @@ def refused(root: Path) -> GrantError:
 
 def test_without_settings_the_defaults_count(root: Path, files: dict[str, Path]) -> None:
     """Directories without a file are nothing, and so is an empty file."""
-    assert effective_settings(str(root)) == nothing_set()
+    assert load_effective_settings(str(root)) == nothing_set()
     files["user"].write_text("")
-    assert effective_settings(str(root)) == nothing_set()
+    assert load_effective_settings(str(root)) == nothing_set()
 
 
 def rewrite(file: Path, text: str) -> None:
@@ -110,21 +110,21 @@ def test_a_change_counts_at_once(root: Path, file: Path, edit: Any) -> None:
     for _ in range(10):
         for text, value in ((no, "deny"), (yes, "ask")):
             edit(file, text)
-            assert effective_settings(str(root)).sensitive == value
+            assert load_effective_settings(str(root)).sensitive == value
 
 
 def test_modes_and_removal_count_at_once_too(root: Path, file: Path) -> None:
     """A file that others can write is refused while they can."""
     file.write_text("require_path = true\n")
     for _ in range(5):
-        assert effective_settings(str(root)).require_path
+        assert load_effective_settings(str(root)).require_path
         file.chmod(0o646)
         assert "chmod go-w" in refused(root).hint
         file.chmod(0o644)
     aside = file.rename(file.with_name("aside"))
-    assert not effective_settings(str(root)).require_path
+    assert not load_effective_settings(str(root)).require_path
     aside.rename(file)
-    assert effective_settings(str(root)).require_path
+    assert load_effective_settings(str(root)).require_path
 
 
 @pytest.mark.parametrize("mode", [0o666, 0o646, 0o622])
@@ -156,7 +156,7 @@ def test_the_system_file_belongs_to_root_and_its_group_may_not_write(root: Path,
     files["system"].chmod(0o644)
     files["user"].write_text("")
     files["user"].chmod(0o664)
-    assert effective_settings(str(root)) == nothing_set()
+    assert load_effective_settings(str(root)) == nothing_set()
 
 
 def test_a_settings_file_of_another_user_is_refused(root: Path, file: Path) -> None:
@@ -230,7 +230,7 @@ def test_a_project_can_set_only_stricter_values(root: Path, files: dict[str, Pat
 def test_a_check_ignores_settings_of_validate(root: Path, files: dict[str, Path]) -> None:
     """A code that a newer program knows must not stop every call."""
     files["project"].write_text('[validate]\nignore = ["from-tomorrow"]\nnew = {}\n')
-    assert effective_settings(str(root)) == nothing_set()
+    assert load_effective_settings(str(root)) == nothing_set()
     files["user"].write_text('[validate]\nignore = ["key"]\n')
     refused(root)
 
@@ -283,7 +283,7 @@ def test_user_settings_are_never_below_a_relative_home(root: Path, monkeypatch: 
         directory = root / home / below / "cortex-policy"
         directory.mkdir(parents=True)
         (directory / "config.toml").write_text("require_path = true\n")
-    assert system_and_user_settings_directories()[1] in (
+    assert find_system_and_user_settings_directories()[1] in (
         "/.config/cortex-policy",
         "/Library/Application Support/cortex-policy",
     )
@@ -295,9 +295,9 @@ def test_the_audit_log_is_set_by_operators_alone(
 ) -> None:
     """`CORTEX_AUDIT_LOG` counts where no setting names a file; a word that is no absolute path is refused."""
     monkeypatch.setenv("CORTEX_AUDIT_LOG", "/var/log/x")
-    assert effective_settings(str(root)).audit_file == effective_settings(None).audit_file == "/var/log/x"
+    assert load_effective_settings(str(root)).audit_file == load_effective_settings(None).audit_file == "/var/log/x"
     files["user"].write_text("[audit]\nfile = '/var/log/y'\nargs = 'full'\non_error = 'ignore'\n")
-    found = effective_settings(None)
+    found = load_effective_settings(None)
     assert (found.audit_file, found.audit_args, found.audit_on_error) == ("/var/log/y", "full", "ignore")
     for text in ("", "log", "~/log"):
         monkeypatch.setenv("CORTEX_AUDIT_LOG", text)
@@ -326,7 +326,7 @@ def test_a_required_stamp_is_compared(root: Path, files: dict[str, Path]) -> Non
         assert "stamp write" in caught.value.hint
         assert caught.value.file == str(grant)
         stamp_grants(Root(str(root), trusts_owner=True))
-        assert load_grant_for_call("git")[1].stamp == "require"
+        assert load_grant_and_settings_for_call("git")[1].stamp == "require"
     (policy / "tools/new.json").write_text(grant.read_text())
     with pytest.raises(GrantError, match="`new` does not match its stamp"):
         load_grant("new")
@@ -378,7 +378,7 @@ def test_a_half_written_file_is_never_used(root: Path, file: Path) -> None:
         while rounds < 10:
             instants = [time.monotonic_ns()]
             stream.truncate(0)
-            answer = pool.submit(effective_settings, str(root))
+            answer = pool.submit(load_effective_settings, str(root))
             for line in ('stamp = "off"\n', 'sensitive = "deny"\n'):
                 time.sleep(0.005)
                 stream.seek(0, os.SEEK_END)
@@ -391,7 +391,7 @@ def test_a_half_written_file_is_never_used(root: Path, file: Path) -> None:
                 assert found.sensitive == "deny"
                 rounds += 1
             else:  # this machine held up the writer for longer than anybody waits: forget what was believed
-                assert effective_settings(str(root)).sensitive == "deny"
+                assert load_effective_settings(str(root)).sensitive == "deny"
 
 
 def test_a_slow_reader_uses_no_half_written_file(root: Path, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -407,7 +407,7 @@ def test_a_slow_reader_uses_no_half_written_file(root: Path, file: Path, monkeyp
         return time.time_ns()
 
     monkeypatch.setattr(settings, "time_ns", held_up)
-    assert effective_settings(str(root)).sensitive == "deny"
+    assert load_effective_settings(str(root)).sensitive == "deny"
     assert not rest
 
 
@@ -426,7 +426,7 @@ def test_a_file_that_was_new_when_it_was_read_is_read_again(
 
     monkeypatch.setattr(settings, "read_all", held_up_afterwards)
     file.write_text('stamp = "off"\n')
-    effective_settings(str(root))
+    load_effective_settings(str(root))
     assert len(sizes) > 1
 
 

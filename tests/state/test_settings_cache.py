@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from cortex_policy.core.model import GrantError, Settings
-from cortex_policy.state.enforcement import effective_settings
+from cortex_policy.state.enforcement import load_effective_settings
 from cortex_policy.state.settings import read_uncached_settings
 
 TEXTS = (
@@ -39,7 +39,7 @@ def copies(state: Path) -> list[Path]:
 
 def kept(root: Path, state: Path) -> Path:
     """Have a copy made, and return it."""
-    effective_settings(str(root))
+    load_effective_settings(str(root))
     (copy,) = copies(state)
     return copy
 
@@ -58,10 +58,10 @@ def test_a_copy_is_what_counts_until_a_file_is_touched(root: Path, state: Path, 
     copy = kept(root, state)
     assert copy.stat().st_mode & 0o777 == 0o600
     copy.write_text(copy.read_text().replace('"ask"', '"deny"'))
-    assert effective_settings(str(root)).sensitive == "deny"
-    assert effective_settings(str(root), require_path=True) == read_uncached_settings(str(root), require_path=True)
+    assert load_effective_settings(str(root)).sensitive == "deny"
+    assert load_effective_settings(str(root), require_path=True) == read_uncached_settings(str(root), require_path=True)
     files[0].write_text('sensitive= "ask"\n')
-    assert effective_settings(str(root)).sensitive == "ask"
+    assert load_effective_settings(str(root)).sensitive == "ask"
 
 
 def rewritten(file: Path, text: str) -> None:
@@ -129,9 +129,9 @@ def test_any_change_of_a_file_counts_at_once(
     """A copy may have been made just before, or not."""
     for edit, which, text, is_kept in edits:
         if is_kept:
-            answer(effective_settings, root)
+            answer(load_effective_settings, root)
         edit(files[which], text)
-        assert answer(effective_settings, root) == answer(read_uncached_settings, root)
+        assert answer(load_effective_settings, root) == answer(read_uncached_settings, root)
 
 
 def test_a_root_has_one_copy_and_all_have_few(root: Path, state: Path, files: tuple[Path, Path]) -> None:
@@ -153,7 +153,7 @@ def test_with_system_settings_no_copy_counts(root: Path, state: Path, files: tup
     kept(root, state)
     (tmp_path / "etc").mkdir(mode=0o755)
     (tmp_path / "etc/config.toml").write_text('locked = ["sensitive"]\nsensitive = "ask"\n')
-    assert effective_settings(str(root)).sensitive == "ask"
+    assert load_effective_settings(str(root)).sensitive == "ask"
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o770])
@@ -165,7 +165,7 @@ def test_a_directory_that_is_not_ours_alone_holds_no_copies(
     copy = kept(root, state)
     copy.write_text(copy.read_text().replace('"deny"', '"allow"'))
     state.chmod(mode)
-    assert effective_settings(str(root)).sensitive == "deny"
+    assert load_effective_settings(str(root)).sensitive == "deny"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"sensitive": "allow"}', "\0" * 90])
@@ -173,7 +173,7 @@ def test_an_incomplete_copy_does_not_count(root: Path, state: Path, files: tuple
     """A disk may lose power, and an older program know fewer settings."""
     files[0].write_text('sensitive = "deny"\n')
     kept(root, state).write_text(text)
-    assert effective_settings(str(root)).sensitive == "deny"
+    assert load_effective_settings(str(root)).sensitive == "deny"
 
 
 def test_copies_are_for_one_state_directory(
@@ -186,7 +186,7 @@ def test_copies_are_for_one_state_directory(
     other.mkdir(mode=0o700)
     shutil.copytree(state, other, dirs_exist_ok=True)
     monkeypatch.setenv("CORTEX_POLICY_STATE_DIR", str(other))
-    assert effective_settings(str(root)).state_dir == str(other)
+    assert load_effective_settings(str(root)).state_dir == str(other)
 
 
 @pytest.mark.parametrize("named", ["", "relative"])
@@ -198,5 +198,5 @@ def test_an_invalid_state_directory_holds_no_copy(
     (tmp_path / "relative").mkdir(mode=0o700)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CORTEX_POLICY_STATE_DIR", named)
-    assert effective_settings(str(root)).state_dir == named
+    assert load_effective_settings(str(root)).state_dir == named
     assert not copies(tmp_path / "relative")

@@ -9,7 +9,7 @@ from platformdirs.api import PlatformDirsABC
 from platformdirs.macos import MacOS
 from platformdirs.unix import Unix
 
-from cortex_policy.state import default_state_directory, system_and_user_settings_directories
+from cortex_policy.state import find_default_rate_state_directory, find_system_and_user_settings_directories
 
 SYSTEMS = {"linux": Unix, "darwin": MacOS}
 
@@ -40,7 +40,7 @@ def test_settings_are_where_platformdirs_expects_them(
     else:
         monkeypatch.setenv("XDG_CONFIG_HOME", variable)
     expected = directories(SYSTEMS[system]).user_config_dir
-    assert os.path.normpath(system_and_user_settings_directories()[1]) == expected
+    assert os.path.normpath(find_system_and_user_settings_directories()[1]) == expected
 
 
 def test_rate_state_on_a_mac_is_in_its_caches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -48,4 +48,4 @@ def test_rate_state_on_a_mac_is_in_its_caches(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    assert default_state_directory() == directories(MacOS).user_cache_dir
+    assert find_default_rate_state_directory() == directories(MacOS).user_cache_dir

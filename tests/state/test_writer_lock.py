@@ -46,7 +46,7 @@ def test_the_second_writer_learns_who_holds_the_lock(found_root: Root, lock: Pat
     with held(found_root) as holder:
         with pytest.raises(NotDoneError) as caught, hold_writer_lock(found_root):
             pass
-        user = users.user_label(os.geteuid())
+        user = users.format_user(os.geteuid())
         assert caught.value.detail.startswith(f"{user} (pid {holder.pid}) has been writing grants for ")
         assert caught.value.hint == "wait with `--wait 60`"
         assert lock.stat().st_mode & 0o777 == 0o600
@@ -123,4 +123,4 @@ def test_a_holder_that_cannot_write_its_name_still_writes(found_root: Root, monk
     monkeypatch.setattr(users.pwd, "getpwuid", nameless)
     with hold_writer_lock(found_root) as held_lock:
         assert held_lock.policy.path
-    assert users.user_label(os.geteuid()) == f"user {os.geteuid()}"
+    assert users.format_user(os.geteuid()) == f"user {os.geteuid()}"

@@ -17,7 +17,7 @@ import evidence
 from evidence import Event, Notebook, now
 
 from cortex_policy.core.model import StateError
-from cortex_policy.state import boot_id, ledger_maintenance
+from cortex_policy.state import ledger_maintenance, read_boot_id
 from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.file_budgets import FileBudgets
 from cortex_policy.state.ledger import Ledger, open_or_make_budget_directory
@@ -88,7 +88,7 @@ class Place(NamedTuple):
         return f"{GROUPS[group].name}{number}"
 
     def key(self, group: int, number: int) -> BudgetFileKey:
-        return BudgetFileKey(boot_id(), self.tool(group, number), "a")
+        return BudgetFileKey(read_boot_id(), self.tool(group, number), "a")
 
     def pick(self, chance: random.Random, group: int | None = None) -> tuple[int, int]:
         """Choose a key."""
@@ -99,7 +99,7 @@ class Place(NamedTuple):
         return group, number
 
     def directory(self) -> int:
-        return open_or_make_budget_directory(self.identity, boot_id(), find_state_directory())
+        return open_or_make_budget_directory(self.identity, read_boot_id(), find_state_directory())
 
 
 class Caller:
@@ -198,7 +198,7 @@ class Caller:
         while time.monotonic() < self.until:
             directory = self.place.directory()
             self.counters.add(self.slot, "sweeps")
-            ledger_maintenance.remove_idle_budgets(directory, rings.now_ticks())
+            ledger_maintenance.remove_idle_budgets(directory, rings.read_ticks_since_boot())
             os.close(directory)
 
     def drops(self, chance: random.Random) -> None:

@@ -5,8 +5,8 @@ import random
 from pathlib import Path
 
 from cortex_policy.core.settings import PROJECT, USER
-from cortex_policy.manage.settings.toml_edit import set_in_text
-from cortex_policy.manage.settings.write import SettingsFile, set_value, unset_value
+from cortex_policy.manage.settings.toml_edit import set_or_unset_setting_in_text
+from cortex_policy.manage.settings.write import SettingsFile, remove_setting_from_file, write_setting_to_file
 from cortex_policy.state import Root
 from cortex_policy.state.settings import read_layers
 from cortex_policy.state.writer_lock import LockWait
@@ -15,12 +15,12 @@ from tests.support.stamps import agree
 NAME, VALUES, PLACES = "sensitive", ("allow", "ask", "deny"), (USER, PROJECT)
 # long, so that a half of it would be seen to be one
 BY_HAND = f'{NAME} = "ask"  # by hand\n' + "".join(f"# line {number} of what somebody wrote\n" for number in range(200))
-UNSET = set_in_text(BY_HAND, NAME, None)
+UNSET = set_or_unset_setting_in_text(BY_HAND, NAME, None)
 
 
 def after(text: str, value: str | None) -> str:
     """Return what a file says once the setting was set or, by None, unset."""
-    return set_in_text(text, NAME, value)
+    return set_or_unset_setting_in_text(text, NAME, value)
 
 
 def _reached() -> frozenset[str]:
@@ -53,8 +53,8 @@ def configure(root: Root, chance: random.Random) -> bool:
     """Do what `config set` or `config unset` does, at random; return whether it wrote."""
     where, value = target(chance.choice(PLACES), root), chance.choice((*VALUES, None))
     if value is None:
-        return unset_value(where, NAME, agree, LockWait(5))
-    return set_value(where, NAME, value, agree, LockWait(5))
+        return remove_setting_from_file(where, NAME, agree, LockWait(5))
+    return write_setting_to_file(where, NAME, value, agree, LockWait(5))
 
 
 def read(root: Root, place: str) -> str:
@@ -70,7 +70,7 @@ def faults(root: Root) -> list[str]:
         if text not in TEXTS:
             wrong.append(f"the settings of the {place} are {text!r}")
         for value in ("ask", "deny"):  # one of them writes
-            set_value(target(place, root), NAME, value, agree)
+            write_setting_to_file(target(place, root), NAME, value, agree)
         if read(root, place) != after(text, "deny"):
             wrong.append(f"the settings of the {place} were {text!r}, and are {read(root, place)!r}")
     if {*os.listdir(Path(target(USER, root).file).parent)} - {"config.toml", "history"}:

@@ -28,7 +28,7 @@ def now() -> int:
 def hasten(speed: int) -> None:
     """Let time run faster for this process and those it forks, so that windows slide and files fall idle all the time."""
     _speed[0] = speed
-    rings.now_ticks = mapped_file.now_ticks = lambda: now() >> rings.TICK_BITS
+    rings.read_ticks_since_boot = mapped_file.read_ticks_since_boot = lambda: now() >> rings.TICK_BITS
     mapped_file.clock_gettime_ns = lambda _: now()
 
 

@@ -12,9 +12,9 @@ from scribes import HEAD, NUMBER, SET, temporary_files, text_of
 from cortex_policy.core.decode import decode_grant
 from cortex_policy.core.settings import PROJECT, USER
 from cortex_policy.manage.history import undo
-from cortex_policy.manage.stamp.merge import merge_stamp
-from cortex_policy.manage.stamp.verify import verify_stamp
-from cortex_policy.manage.transaction.writer import write_transaction
+from cortex_policy.manage.stamp.merge import write_stamp_after_merge
+from cortex_policy.manage.stamp.verify import find_stamp_mismatches
+from cortex_policy.manage.transaction.writer import open_grants_for_write
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import TEMPORARY_PREFIX
@@ -88,14 +88,14 @@ class Commands:
         left = self._left()
         stamp = stamps.read_stamp(self.root)
         self.counts["interrupted"] += bool(left) or (stamp is not None and bool(stamp.pending))
-        with write_transaction(self.root, SETTLING):
+        with open_grants_for_write(self.root, SETTLING):
             pass
         stamp = stamps.read_stamp(self.root)
         assert stamp is not None
         self._must(not self._left(), "a temporary file is left")
         self._must(0 <= stamp.version - before <= self.most and not stamp.pending, f"from version {before} to {stamp}")
         self.counts["had done it"] += stamp.version - before
-        reported = [problem.id for problem in verify_stamp(self.root)]
+        reported = [problem.id for problem in find_stamp_mismatches(self.root)]
         expected = [SET[0]] if self.edits and stamp.version == before else []
         self._must(reported == expected, f"reported are {reported}, not {expected}")
         for path in Path(self.root.tools_path).iterdir():
@@ -117,21 +117,21 @@ class Merging(Commands):
         assert ours is not None
         file = Path(self.root.tools_path, f"{SET[0]}.json")
         self.old, new = file.read_bytes(), text_of(SET[0], 2000 + number).encode()
-        theirs = stamps.Stamp(ours.version + 1, {**ours.digests, SET[0]: stamps.content_digest(new)}, {})
+        theirs = stamps.Stamp(ours.version + 1, {**ours.digests, SET[0]: stamps.compute_content_digest(new)}, {})
         file.write_bytes(new)
         self.version = theirs.version + 1
         sides = (stamps.encode_stamp(side) for side in (ours, theirs))
         self.conflict = b"<<<<<<< ours\n%b=======\n%b>>>>>>> theirs\n" % tuple(sides)
-        Path(stamps.stamp_file(self.root.path)).write_bytes(self.conflict)
+        Path(stamps.make_stamp_path(self.root.path)).write_bytes(self.conflict)
         return {}
 
     def _version(self) -> int:
         return self.version - 1
 
     def _look(self, before: int) -> None:
-        text = Path(stamps.stamp_file(self.root.path)).read_bytes()
+        text = Path(stamps.make_stamp_path(self.root.path)).read_bytes()
         if text == self.conflict:
-            merge_stamp(self.root, SETTLING)
+            write_stamp_after_merge(self.root, SETTLING)
             self.counts["had done it"] -= 1
         super()._look(before)
         self._must(self._version_of_stamp() == self.version, f"version {self.version} did not follow")
@@ -199,7 +199,7 @@ class Configuring(Commands):
 
 def write(root: Root, grant_id: str, rate: int) -> None:
     """Set the rate of a grant."""
-    with write_transaction(root, command="set") as writer:
+    with open_grants_for_write(root, command="set") as writer:
         old = writer.grants.read(grant_id) or b""
         if (new := text_of(grant_id, rate).encode()) != old:
             writer.write(grant_id, old, new)

@@ -17,11 +17,11 @@ from cortex_policy.core.model import NOT_DONE, STAMP_MISMATCH, CortexPolicyError
 from cortex_policy.manage.editing.set_fields import GrantEdit, apply_edit
 from cortex_policy.manage.history import undo
 from cortex_policy.manage.transaction import writer as transaction_writer
-from cortex_policy.manage.transaction.version import STAMP_REFUSED, Version
+from cortex_policy.manage.transaction.version_after_write import STAMP_REFUSED, Version
 from cortex_policy.state import Root, atomic_write, history, writer_lock
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import PolicyDirectory
-from cortex_policy.state.stamp import content_digest
+from cortex_policy.state.stamp import compute_content_digest
 from cortex_policy.state.writer_lock import LockWait
 
 SET = ("set-0", "set-1", "set-2")
@@ -112,7 +112,7 @@ class Watched(transaction_writer.GrantWriter):
 
     def recover(self) -> None:
         data = stamps.read_stamp_bytes(self.policy)
-        if data is not None and stamps.decode_stamp(data, self.root).pending:
+        if data is not None and stamps.decode_stamp_of_root(data, self.root).pending:
             self.numbers.add("healed by workers")
         super().recover()
 
@@ -169,7 +169,7 @@ class Worker:
         self, act: Callable[[transaction_writer.GrantWriter, random.Random], None], chance: random.Random
     ) -> None:
         try:
-            with transaction_writer.write_transaction(self.root, LockWait(5)) as writer:
+            with transaction_writer.open_grants_for_write(self.root, LockWait(5)) as writer:
                 act(writer, chance)
         except CortexPolicyError as error:
             if error.reason not in {NOT_DONE, STAMP_MISMATCH}:
@@ -218,7 +218,7 @@ class Worker:
             writer.write(self.fresh, None, self._noted(text_of(self.fresh, chance.randrange(1, 9)).encode()))
 
     def _noted(self, data: bytes) -> bytes:
-        self.evidence.note("made", content_digest(data))
+        self.evidence.note("made", compute_content_digest(data))
         return data
 
 
@@ -238,7 +238,7 @@ def edit_by_hand(root: Root, evidence: Evidence, number: str, grant_id: str, in_
     try:
         text = file.read_bytes().decode()
         new = f"{head}{number}{text[len(head + NUMBER) :]}".encode()
-        evidence.note("made", content_digest(new))
+        evidence.note("made", compute_content_digest(new))
         if in_place:
             with file.open("r+b", buffering=0) as stream:
                 os.pwrite(stream.fileno(), number.encode(), len(head))

@@ -14,7 +14,7 @@ from processes import DeathByDeath, ended, start
 from cortex_policy.core.access_denied import ApprovalRequired
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.library.functions import enforce, load_grant
-from cortex_policy.manage.approvals import answer_request, list_recent_requests
+from cortex_policy.manage.approvals import approve_or_deny_request, list_waiting_and_answered_requests
 
 pytestmark = pytest.mark.forks
 CALLERS = 8
@@ -49,13 +49,13 @@ def ask(**args: object) -> str:
 def approve(**args: object) -> str:
     """Ask for a call and approve it."""
     request_id = ask(**args)
-    answer_request(request_id, approved=True)
+    approve_or_deny_request(request_id, approved=True)
     return request_id
 
 
 def status(request_id: str) -> str:
     """Return how a request stands; `gone` where nobody knows it any more."""
-    return next((plea.status for plea in list_recent_requests() if plea.id == request_id), "gone")
+    return next((plea.status for plea in list_waiting_and_answered_requests() if plea.id == request_id), "gone")
 
 
 @pytest.mark.parametrize("rounds", [10, pytest.param(50, marks=pytest.mark.storm)])
@@ -72,7 +72,7 @@ def test_of_eight_callers_exactly_one_uses_an_approval_in_each_round(rounds: int
         codes = [ended(caller) for caller in callers]
         assert sorted(codes) == [YES] + [NO] * (CALLERS - 1)
         assert status(request_id) == "used"
-        assert [plea.status for plea in list_recent_requests()].count("waiting") == 1
+        assert [plea.status for plea in list_waiting_and_answered_requests()].count("waiting") == 1
 
 
 @pytest.mark.usefixtures("docket")
@@ -107,10 +107,10 @@ def test_a_kill_while_asking_or_answering_leaves_a_readable_file() -> None:
     asking = DeathByDeath(lambda: call(n=n))
     while asking.die():
         assert status(ask(n=n)) == "waiting"
-        answer_request(ask(n=n), approved=False)
+        approve_or_deny_request(ask(n=n), approved=False)
         n += 1
     request_id = ask(n="ruled")
-    ruling = DeathByDeath(lambda: answer_request(request_id, approved=True).is_changed is not None)
+    ruling = DeathByDeath(lambda: approve_or_deny_request(request_id, approved=True).is_changed is not None)
     while ruling.die():
         before = status(request_id)
         assert call(n="ruled") == (before == "approved")
@@ -142,10 +142,10 @@ def test_a_storm_of_kills_approves_no_second_call(tmp_path: Path) -> None:
     callers = [start(loop) for _ in range(4)]
     until = time.monotonic() + 8
     while time.monotonic() < until or len(ids) < 20:
-        for plea in list_recent_requests():
+        for plea in list_waiting_and_answered_requests():
             if plea.status == "waiting":
                 ids.append(plea.id)
-                attempt(lambda plea=plea: answer_request(plea.id, approved=True))  # type: ignore[misc]
+                attempt(lambda plea=plea: approve_or_deny_request(plea.id, approved=True))  # type: ignore[misc]
         victim = chosen.randrange(len(callers))
         os.kill(callers[victim], signal.SIGKILL)
         assert ended(callers[victim]) == -signal.SIGKILL

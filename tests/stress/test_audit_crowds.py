@@ -14,7 +14,7 @@ from test_disks import PAGE, disk, fill, mount
 from cortex_policy.core.model import StateError
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.library.store import PolicyStore
-from cortex_policy.manage.audit.files import list_log_files
+from cortex_policy.manage.audit.log_files import list_log_files
 from cortex_policy.state.memory_budgets import MemoryBudgets
 from tests.support.logs import verified
 

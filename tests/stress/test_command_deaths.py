@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from processes import DeathByDeath
 
-from cortex_policy.manage.emergency_stop import resume_root, stop_root
-from cortex_policy.manage.history.timeline import read_timeline
+from cortex_policy.manage.emergency_stop import resume_root_if_stopped, stop_root
+from cortex_policy.manage.history.write_and_command_timeline import read_timeline
 from cortex_policy.state import Root
-from cortex_policy.state.command_record import CommandRecord
+from cortex_policy.state.control_command_record import CommandRecord
 
 
 def commands_of(root: Root) -> list[tuple[str, bool]]:
@@ -23,7 +23,7 @@ def test_a_resume_that_dies_is_not_lost(root: Path) -> None:
     """Killed at each system call: where the stop is gone, its end is in the log, as begun or as done."""
     found = Root(str(root), trusts_owner=True)
     stop, seen = root / ".cortex/policy/stop", set()
-    death = DeathByDeath(lambda: resume_root(found))
+    death = DeathByDeath(lambda: resume_root_if_stopped(found))
     while not death.is_over:
         stop.touch()
         before = len([one for one in commands_of(found) if one[0] == "resume"])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from processes import ALLOWED, DENIED, UNKNOWN, Death, DeathByDeath, answer, in_child
 
-from cortex_policy.state import boot_id, ledger_maintenance, mapped_file
+from cortex_policy.state import ledger_maintenance, mapped_file, read_boot_id
 from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.file_budgets import FileBudgets
 from cortex_policy.state.ledger import Ledger, open_or_make_budget_directory
@@ -22,12 +22,12 @@ FRESH = count()
 
 def name_of(tool: str) -> str:
     """Return the name of a tool's state file."""
-    return BudgetFileKey(boot_id(), tool, "a").name
+    return BudgetFileKey(read_boot_id(), tool, "a").name
 
 
 def directory() -> int:
     """Open the directory of the root."""
-    return open_or_make_budget_directory(ROOT, boot_id(), find_state_directory())
+    return open_or_make_budget_directory(ROOT, read_boot_id(), find_state_directory())
 
 
 def file_of(state: Path, tool: str) -> Path:
@@ -102,13 +102,13 @@ def test_a_torn_hit_of_many_exceeds_no_limit() -> None:
 
 def past(tool: str, *costs: int) -> None:
     """Take hits longer than a window ago."""
-    before = rings.now_ticks
-    rings.now_ticks = lambda: before() - WINDOW_TICKS - 1
+    before = rings.read_ticks_since_boot
+    rings.read_ticks_since_boot = lambda: before() - WINDOW_TICKS - 1
     try:
         for cost in costs:
             assert Ledger(ROOT, find_state_directory()).take(tool, "a", LIMIT, cost).consumed == cost
     finally:
-        rings.now_ticks = before
+        rings.read_ticks_since_boot = before
     assert Ledger(ROOT, find_state_directory()).peek(tool, "a", LIMIT).used == 0
 
 
@@ -162,7 +162,7 @@ def test_a_kill_while_a_budget_is_dropped_drops_all_or_nothing() -> None:
 def test_a_kill_during_a_sweep_harms_no_budget() -> None:
     """Killed at each call of a sweep over idle and live files that services have mapped."""
     idle = live = ""
-    death = DeathByDeath(lambda: ledger_maintenance.remove_idle_budgets(directory(), rings.now_ticks()))
+    death = DeathByDeath(lambda: ledger_maintenance.remove_idle_budgets(directory(), rings.read_ticks_since_boot()))
     while not death.is_over:
         idle, live = f"idle{next(FRESH)}", f"live{next(FRESH)}"
         services = [mapped(live, 2), mapped(live, 0)]
@@ -225,5 +225,5 @@ def test_files_of_killed_creators_are_swept(state: Path) -> None:
         left |= {path.name for path in state.rglob(".new-*")}
         ledger_maintenance.remove_budget(directory(), name_of("orphan"))
     assert left
-    ledger_maintenance.remove_idle_budgets(directory(), rings.now_ticks())
+    ledger_maintenance.remove_idle_budgets(directory(), rings.read_ticks_since_boot())
     assert not list(state.rglob(".new-*"))

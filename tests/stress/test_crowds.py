@@ -139,11 +139,14 @@ def test_a_short_stress_admits_nothing_over_the_limit(
     capfd: pytest.CaptureFixture[str], speed: int, seconds: int
 ) -> None:
     """The run that is made by hand for ten minutes, for seconds; once with windows that are short too."""
-    environment, clocks = dict(os.environ), (rings.now_ticks, mapped_file.now_ticks, mapped_file.clock_gettime_ns)
+    environment, clocks = (
+        dict(os.environ),
+        (rings.read_ticks_since_boot, mapped_file.read_ticks_since_boot, mapped_file.clock_gettime_ns),
+    )
     try:
         numbers, wrong = stress(seconds, seed=3, speed=speed, kills=4)
     finally:
-        rings.now_ticks, mapped_file.now_ticks, mapped_file.clock_gettime_ns = clocks
+        rings.read_ticks_since_boot, mapped_file.read_ticks_since_boot, mapped_file.clock_gettime_ns = clocks
         os.environ.clear()
         os.environ.update(environment)
     assert wrong == []

@@ -11,7 +11,7 @@ from scribes import SET, text_of
 from writes import made
 
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.transaction.writer import write_transaction
+from cortex_policy.manage.transaction.writer import open_grants_for_write
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import TEMPORARY_PREFIX
@@ -63,17 +63,17 @@ def test_a_full_disk_refuses_a_write_or_its_last_step(disk: Path, pages: int, st
     file = Path(root.tools_path, f"{SET[0]}.json")
     old, new = file.read_bytes(), text_of(SET[0], 7).encode() + b" " * 2 * PAGE
     if not stamped:
-        Path(stamps.stamp_file(root.path)).unlink()
+        Path(stamps.make_stamp_path(root.path)).unlink()
     fill(disk, pages)
     done, refused = None, ""
     try:
-        with write_transaction(root) as writer:
+        with open_grants_for_write(root) as writer:
             done = writer.write(SET[0], old, new)
     except NotDoneError as error:
         refused = error.detail
     if refused:
         pending = str(Path(root.tools_path).parent / "history" / "pending.json")
-        steps = [pending] if pages == 0 else [pending, stamps.stamp_file(root.path), str(file)]
+        steps = [pending] if pages == 0 else [pending, stamps.make_stamp_path(root.path), str(file)]
         assert refused in [f"`{step}`: no space left on device" for step in steps]
         assert file.read_bytes() == old
     else:
@@ -84,7 +84,7 @@ def test_a_full_disk_refuses_a_write_or_its_last_step(disk: Path, pages: int, st
         stamp_version(root)  # readers accept it as it stands
     assert not [path for path in disk.rglob("*") if path.name.startswith(TEMPORARY_PREFIX)]
     (disk / "filler").unlink()
-    with write_transaction(root):
+    with open_grants_for_write(root):
         now = file.read_bytes()
     if stamped:
         assert stamp_version(root) == 1 + (now == new)
@@ -95,12 +95,12 @@ def test_a_full_disk_refuses_a_stamp(disk: Path) -> None:
     root = made(disk / "root")
     file = Path(root.tools_path, f"{SET[0]}.json")
     file.write_bytes(file.read_bytes() + b" ")
-    before = Path(stamps.stamp_file(root.path)).read_bytes()
+    before = Path(stamps.make_stamp_path(root.path)).read_bytes()
     fill(disk, 0)
     done = run(root, "stamp", "write", "--allow-widening")
     assert done.returncode == 3
     assert f"`{Path(root.tools_path).parent}/history/pending.json`: no space left on device" in done.stderr
-    assert Path(stamps.stamp_file(root.path)).read_bytes() == before
+    assert Path(stamps.make_stamp_path(root.path)).read_bytes() == before
     assert not [path for path in disk.rglob("*") if path.name.startswith(TEMPORARY_PREFIX)]
     (disk / "filler").unlink()
     assert run(root, "stamp", "write", "--allow-widening").returncode == 0
@@ -115,7 +115,7 @@ def test_a_read_only_disk_refuses_every_write(disk: Path, locked: bool) -> None:
     if not locked:
         lock.unlink()
     assert mount("-o", "remount,ro", str(disk)) == ""
-    with pytest.raises(NotDoneError) as caught, write_transaction(root):
+    with pytest.raises(NotDoneError) as caught, open_grants_for_write(root):
         pass
     assert caught.value.detail == f"`{lock}`: read-only file system"
     done = run(root, "stamp", "write", "--allow-widening")

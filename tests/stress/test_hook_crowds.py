@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from processes import ended, start
 
-from cortex_policy.hook_decision import decide_payload
+from cortex_policy.hook_decision import decide_denial_text
 from tests.support.hooks import Scene, make_scene
 
 AGENTS_AT_ONCE = 8
@@ -45,7 +45,9 @@ def ask_in_process(scene: Scene) -> Callable[[CallDelivery], bool]:
 
     def ask(delivery: CallDelivery) -> bool:
         call, tag = delivery
-        return decide_payload(scene.payload("claude", call=call), "claude", str(scene.root), tag, lambda _: None) == ""
+        return (
+            decide_denial_text(scene.payload("claude", call=call), "claude", str(scene.root), tag, lambda _: None) == ""
+        )
 
     return ask
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cortex_policy.core.hooks.payload import AGENTS
-from cortex_policy.hook_decision import decide_payload
+from cortex_policy.hook_decision import decide_denial_text
 from tests.support.hook_calls import PAYLOADS, RULES
 from tests.support.roots import grant_file
 
@@ -98,7 +98,7 @@ def storm(payloads: list[bytes], root: Path, count: int, seed: int) -> tuple[int
         data = change(dice.choice(payloads), dice)
         signal.alarm(HANG_SECONDS)
         agents: list[str] = []
-        why = decide_payload(data, dice.choice((*AGENTS, "")), str(root), "user", agents.append)
+        why = decide_denial_text(data, dice.choice((*AGENTS, "")), str(root), "user", agents.append)
         os.chdir(root)
         assert set(agents) <= {*AGENTS, ""}
         if why:
@@ -112,7 +112,7 @@ def storm(payloads: list[bytes], root: Path, count: int, seed: int) -> tuple[int
 
 def test_the_recorded_payloads_are_decided(payloads: list[bytes], root: Path) -> None:
     """Some of them are allowed: else chance would prove nothing."""
-    answers = [decide_payload(data, "claude", str(root), "user", lambda _: None) for data in payloads]
+    answers = [decide_denial_text(data, "claude", str(root), "user", lambda _: None) for data in payloads]
     os.chdir(root)
     assert answers.count("") >= 15, answers
 

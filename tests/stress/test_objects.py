@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from processes import ALLOWED, DENIED, UNKNOWN, answer, in_child, start
 
-from cortex_policy.state import boot_id, ledger, ledger_maintenance, ledger_ring, mapped_file
+from cortex_policy.state import ledger, ledger_maintenance, ledger_ring, mapped_file, read_boot_id
 from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.file_budgets import FileBudgets
 from cortex_policy.state.ledger import Ledger, open_or_make_budget_directory
@@ -59,12 +59,12 @@ class Budget:
     @property
     def file(self) -> Path:
         (directory,) = (path for path in self.state.iterdir() if path.is_dir() and len(path.name) == 40)
-        return directory / BudgetFileKey(boot_id(), "t", "a").name
+        return directory / BudgetFileKey(read_boot_id(), "t", "a").name
 
     def purge(self) -> None:
         """Drop all, as `rate purge` does."""
-        directory = open_or_make_budget_directory(self.ledger.root_identity, boot_id(), find_state_directory())
-        ledger_maintenance.remove_all_budgets(directory)
+        directory = open_or_make_budget_directory(self.ledger.root_identity, read_boot_id(), find_state_directory())
+        ledger_maintenance.remove_budgets_in_directory(directory)
         os.close(directory)
 
 
@@ -78,10 +78,10 @@ def budget(tmp_path: Path, state: Path) -> Budget:
 
 def later(monkeypatch: pytest.MonkeyPatch, windows: float = 1) -> None:
     """Move the time of this process."""
-    ticks, clock = rings.now_ticks, mapped_file.clock_gettime_ns
+    ticks, clock = rings.read_ticks_since_boot, mapped_file.clock_gettime_ns
     shift = int(windows * WINDOW_TICKS) + 1
-    monkeypatch.setattr(rings, "now_ticks", lambda: ticks() + shift)
-    monkeypatch.setattr(mapped_file, "now_ticks", lambda: ticks() + shift)
+    monkeypatch.setattr(rings, "read_ticks_since_boot", lambda: ticks() + shift)
+    monkeypatch.setattr(mapped_file, "read_ticks_since_boot", lambda: ticks() + shift)
     monkeypatch.setattr(mapped_file, "clock_gettime_ns", lambda which: clock(which) + (shift << rings.TICK_BITS))
 
 
@@ -152,7 +152,7 @@ def test_damage_is_reported_then_closed_for_a_window_then_repaired(
     elif what == "truncated":
         os.truncate(budget.file, 70)
     elif what == "swapped":
-        os.replace(budget.file.with_name(BudgetFileKey(boot_id(), "u", "a").name), budget.file)
+        os.replace(budget.file.with_name(BudgetFileKey(read_boot_id(), "u", "a").name), budget.file)
     else:
         budget.file.write_bytes(os.urandom(192))
     assert budget.check() == UNKNOWN
@@ -282,7 +282,7 @@ def test_a_new_boot_opens_no_file_of_the_old_one(
     old = budget.file
     if subprocess.run([*away, "true"], capture_output=True, check=False).returncode == 0:
         assert budget.check(*away) == ALLOWED
-    monkeypatch.setattr(ledger, "boot_id", fake.read_bytes)
+    monkeypatch.setattr(ledger, "read_boot_id", fake.read_bytes)
     assert ALLOWED in [budget.take() for _ in range(3)]
     assert not old.exists()
 
@@ -309,7 +309,7 @@ def test_a_stopped_holder_is_waited_for_and_then_reported(budget: Budget) -> Non
     read, write = os.pipe()
 
     def hold() -> None:
-        directory = open_or_make_budget_directory(budget.ledger.root_identity, boot_id(), find_state_directory())
+        directory = open_or_make_budget_directory(budget.ledger.root_identity, read_boot_id(), find_state_directory())
         assert ledger_ring.open_and_lock_budget_file(directory, budget.file.name) is not None
         os.write(write, b"x")
         time.sleep(60)

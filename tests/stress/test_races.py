@@ -18,13 +18,13 @@ from processes import ALLOWED, UNKNOWN, answer, ended, in_child, start
 
 from cortex_policy.core.model import StateError
 from cortex_policy.state import (
-    boot_id,
     file_budgets,
     ledger,
     ledger_directory,
     ledger_maintenance,
-    make_state_error,
+    make_state_unavailable_error,
     mapped_file,
+    read_boot_id,
 )
 from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.file_budgets import FileBudgets
@@ -47,22 +47,22 @@ def place(state: Path) -> Path:
 
 def file_of(state: Path, tool: str) -> Path:
     """Return where a tool's state file is."""
-    return place(state) / BudgetFileKey(boot_id(), tool, "a").name
+    return place(state) / BudgetFileKey(read_boot_id(), tool, "a").name
 
 
 def sweep() -> None:
     """Sweep the root."""
-    directory = open_or_make_budget_directory(ROOT, boot_id(), find_state_directory())
+    directory = open_or_make_budget_directory(ROOT, read_boot_id(), find_state_directory())
     try:
-        ledger_maintenance.remove_idle_budgets(directory, rings.now_ticks())
+        ledger_maintenance.remove_idle_budgets(directory, rings.read_ticks_since_boot())
     finally:
         os.close(directory)
 
 
 def drop(tool: str) -> None:
     """Drop a budget."""
-    directory = open_or_make_budget_directory(ROOT, boot_id(), find_state_directory())
-    ledger_maintenance.remove_budget(directory, BudgetFileKey(boot_id(), tool, "a").name)
+    directory = open_or_make_budget_directory(ROOT, read_boot_id(), find_state_directory())
+    ledger_maintenance.remove_budget(directory, BudgetFileKey(read_boot_id(), tool, "a").name)
     os.close(directory)
 
 
@@ -78,7 +78,7 @@ def test_a_sweep_drops_no_file_that_was_replaced_meanwhile(monkeypatch: pytest.M
     """It opened the old file by name; meanwhile an edit replaced it, and a service still has it mapped."""
     service = FileBudgets(ROOT)
     assert service.hit("t", "a", 6)
-    name, opened, lock = BudgetFileKey(boot_id(), "t", "a").name, os.open, fcntl.flock
+    name, opened, lock = BudgetFileKey(read_boot_id(), "t", "a").name, os.open, fcntl.flock
     seen: list[int] = []
 
     def slow_open(path: Any, flags: int, *args: Any, **named: Any) -> int:
@@ -129,12 +129,12 @@ def test_a_sweep_frees_no_budget_whose_file_has_the_idle_bytes_of_another(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next call reports the damage."""
-    start, ledger = rings.now_ticks(), Ledger(ROOT, find_state_directory())
-    monkeypatch.setattr(rings, "now_ticks", lambda: start)
+    start, ledger = rings.read_ticks_since_boot(), Ledger(ROOT, find_state_directory())
+    monkeypatch.setattr(rings, "read_ticks_since_boot", lambda: start)
     assert ledger.take("idle", "a", 5).consumed == 1
-    monkeypatch.setattr(rings, "now_ticks", lambda: start + WINDOW_TICKS // 2)
+    monkeypatch.setattr(rings, "read_ticks_since_boot", lambda: start + WINDOW_TICKS // 2)
     assert sum(ledger.take("used", "a", 5).consumed for _ in range(6)) == 5
-    monkeypatch.setattr(rings, "now_ticks", lambda: start + WINDOW_TICKS + 1)
+    monkeypatch.setattr(rings, "read_ticks_since_boot", lambda: start + WINDOW_TICKS + 1)
     file_of(state, "used").write_bytes(file_of(state, "idle").read_bytes())
     sweep()
     with pytest.raises(StateError, match="damaged"):
@@ -251,7 +251,11 @@ def test_a_sweep_never_blocks(state: Path) -> None:
 
 def test_a_hit_that_was_taken_is_reported_as_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even where its file cannot be kept open for the next one."""
-    for error in (make_state_error("another process holds it"), OSError(24, "full"), ValueError("cut short")):
+    for error in (
+        make_state_unavailable_error("another process holds it"),
+        OSError(24, "full"),
+        ValueError("cut short"),
+    ):
 
         def broken(*_: object, error: Exception = error) -> int:
             raise error
@@ -265,7 +269,7 @@ def test_a_hit_that_was_taken_is_reported_as_taken(monkeypatch: pytest.MonkeyPat
 def test_a_budget_of_any_size_can_be_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """The count of hits never outgrows its word, and forgets none that counts."""
     now = [50_000_000]
-    monkeypatch.setattr(rings, "now_ticks", lambda: now[0])
+    monkeypatch.setattr(rings, "read_ticks_since_boot", lambda: now[0])
     limit = 10**30
     most = ledger.MAX_LIMIT
     for _ in range(40):
@@ -280,7 +284,7 @@ def test_a_budget_of_any_size_can_be_used_up(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_network_file_system_is_refused_by_whoever_comes_first(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the operator made the directory, and where the one who asked first was killed."""
     assert state.is_dir()
-    monkeypatch.setattr(ledger_directory, "file_system_type", lambda *_: "nfs4")
+    monkeypatch.setattr(ledger_directory, "find_file_system_type_in_mounts", lambda *_: "nfs4")
     for _ in range(2):
         with pytest.raises(StateError, match="nfs4"):
             Ledger(ROOT, find_state_directory()).take("t", "a", 1)
@@ -347,7 +351,7 @@ def test_fork_closes_what_threads_had_mapped(state: Path) -> None:
 
 def test_a_child_forked_while_another_thread_asks_holds_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     """It has the descriptor of that thread's one shot, and may live for long."""
-    asked, forked, ticks = threading.Event(), threading.Event(), rings.now_ticks
+    asked, forked, ticks = threading.Event(), threading.Event(), rings.read_ticks_since_boot
 
     def slow() -> int:
         if threading.current_thread() is thread:
@@ -357,7 +361,7 @@ def test_a_child_forked_while_another_thread_asks_holds_no_lock(monkeypatch: pyt
 
     thread = threading.Thread(target=Ledger(ROOT, find_state_directory()).take, args=("t", "a", 30))
     assert Ledger(ROOT, find_state_directory()).take("t", "a", 30).consumed == 1
-    monkeypatch.setattr(rings, "now_ticks", slow)
+    monkeypatch.setattr(rings, "read_ticks_since_boot", slow)
     thread.start()
     asked.wait()
     child = start(lambda: time.sleep(60))
@@ -373,7 +377,7 @@ def test_a_child_forked_while_another_thread_asks_holds_no_lock(monkeypatch: pyt
 
 def test_a_limit_of_millions_can_be_raised_while_millions_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """The file that is too short for the new limit is replaced, however many hits it holds."""
-    monkeypatch.setattr(rings, "now_ticks", lambda: 50_000_000)
+    monkeypatch.setattr(rings, "read_ticks_since_boot", lambda: 50_000_000)
     admitted = Ledger(ROOT, find_state_directory()).take("t", "a", 1_040_000, 1_040_000).consumed
     for _ in range(40):
         admitted += Ledger(ROOT, find_state_directory()).take("t", "a", 5_000_000, 200_000).consumed
@@ -382,7 +386,7 @@ def test_a_limit_of_millions_can_be_raised_while_millions_count(monkeypatch: pyt
 
 def test_a_child_holds_no_lock_of_a_parent_that_died_in_the_middle() -> None:
     """It was forked by one thread while another asked, and then the parent was killed."""
-    asked, ticks = threading.Event(), rings.now_ticks
+    asked, ticks = threading.Event(), rings.read_ticks_since_boot
     read, write = os.pipe()
     assert Ledger(ROOT, find_state_directory()).take("t", "a", 30).consumed == 1
 
@@ -393,7 +397,7 @@ def test_a_child_holds_no_lock_of_a_parent_that_died_in_the_middle() -> None:
         return ticks()
 
     def parent() -> None:
-        rings.now_ticks = slow
+        rings.read_ticks_since_boot = slow
         threading.Thread(target=Ledger(ROOT, find_state_directory()).take, args=("t", "a", 30)).start()
         asked.wait()
         os.write(write, b"%d" % start(lambda: time.sleep(60)))

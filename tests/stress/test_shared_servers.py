@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from cortex_policy.core.model import BudgetServerError, StateError
-from cortex_policy.state.shared_budgets import protocol, redis_budgets, script
+from cortex_policy.state.shared_budgets import lua_scripts, protocol, redis_budgets
 from cortex_policy.state.shared_budgets.redis_budgets import RedisBudgets
 from tests.support.redis_servers import PROGRAMS, RedisServer, free_port, fresh_name, running_server
 from tests.support.redis_servers import redis_budgets as service
@@ -90,10 +90,10 @@ def test_eight_greedy_processes_in_short_windows(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(redis_budgets, "MAX_REMEMBERED_NS", 0)
     for text, call in (("SCRIPT", "_EVALSHA"), ("AGAIN_SCRIPT", "_EVALSHA_AGAIN")):
-        short = getattr(script, text).replace(b"60000000", b"2000000").replace(b"60500000", b"2500000")
+        short = getattr(lua_scripts, text).replace(b"60000000", b"2000000").replace(b"60500000", b"2500000")
         digest = sha1(short, usedforsecurity=False).hexdigest().encode()
         old = protocol.SCRIPT_SHA1 if text == "SCRIPT" else protocol.AGAIN_SHA1
-        monkeypatch.setattr(script, text, short)
+        monkeypatch.setattr(lua_scripts, text, short)
         monkeypatch.setattr(protocol, call, getattr(protocol, call).replace(old, digest))
     name = fresh_name()
     with running_server() as server:

@@ -10,8 +10,8 @@ from writes import crash, end, made, spawn
 
 from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.manage.editing.set_fields import GrantEdit, apply_edit
-from cortex_policy.manage.transaction.writer import write_transaction
-from cortex_policy.state.stamp import content_digest
+from cortex_policy.manage.transaction.writer import open_grants_for_write
+from cortex_policy.state.stamp import compute_content_digest
 
 
 @pytest.mark.forks
@@ -43,15 +43,16 @@ def test_a_reader_sees_no_version_go_back(tmp_path: Path, writes: int) -> None:
     )
     reader = spawn(lambda: read_always(root, numbers, evidence))
     states = {
-        content_digest(path.read_bytes()) for path in (*Path(root.tools_path).iterdir(), file_of(root, HOOKS_TOML))
+        compute_content_digest(path.read_bytes())
+        for path in (*Path(root.tools_path).iterdir(), file_of(root, HOOKS_TOML))
     }
-    with write_transaction(root) as writer:
+    with open_grants_for_write(root) as writer:
         for number in range(writes):
             grant_id = SET[number % len(SET)]
             old = writer.grants.read(grant_id) or b""
             new = apply_edit(old.decode(), GrantEdit(rate=2000 + number), grant_id).text.encode()
             assert writer.write(grant_id, old, new) == number + 2
-            states.add(content_digest(new))
+            states.add(compute_content_digest(new))
     end(reader)
     lines = evidence.lines()
     assert [line for line in lines if line[0] == "fault"] == []

@@ -36,14 +36,14 @@ from scribes import (
 
 from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.manage.history import undo
-from cortex_policy.manage.history.writes import find_entries_up_to_stamp
-from cortex_policy.manage.stamp.verify import verify_stamp
+from cortex_policy.manage.history.writes import find_entries_that_led_to_stamp
+from cortex_policy.manage.stamp.verify import find_stamp_mismatches
 from cortex_policy.manage.stamp.write import write_stamp
-from cortex_policy.manage.transaction.writer import write_transaction
+from cortex_policy.manage.transaction.writer import open_grants_for_write
 from cortex_policy.state import Root, history
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.history_entry import HistoryEntry
-from cortex_policy.state.stamp import content_digest
+from cortex_policy.state.stamp import compute_content_digest
 
 WORKERS = 3
 GAP = 0.02  # seconds between two events, at most
@@ -117,7 +117,7 @@ class Run:
         self.version, self.rates = 1, dict.fromkeys(RISING, 1000)
         self.stood, self.grants = self._files(), self._stamp().digests  # when all was looked at last
         for data in self._files().values():
-            evidence.note("made", content_digest(data))
+            evidence.note("made", compute_content_digest(data))
 
     def until(self, kills: int) -> None:
         """Go on until so many processes were killed; a reader watches all the while."""
@@ -181,7 +181,7 @@ class Run:
         self.counts["healed by the next command"] += stamp is not None and bool(stamp.pending)
         if self.numbers.get("settings begun") > before["settings begun"]:
             self.faults += [f"after {self.counts['kills']} kills: {fault}" for fault in configured.faults(self.root)]
-        with write_transaction(self.root):
+        with open_grants_for_write(self.root):
             pass
         policy, files = Path(self.root.tools_path).parent, self._files()
         self._must(not temporary_files(policy), "a temporary file is left")
@@ -205,10 +205,10 @@ class Run:
 
     def _look_at_history(self, stamp: stamps.Stamp) -> None:
         """Hold the entries since the last look against the two states that they must lead from and to."""
-        found = list(history.read_history(self.root, stamp))
+        found = list(history.iterate_entries_newest_first(self.root, stamp))
         self._must(all(isinstance(one, HistoryEntry) for one in found), f"{found} are not all entries")
         since = [one for one in found if isinstance(one, HistoryEntry) and one.version > self.version]
-        back = [one for one in find_entries_up_to_stamp(stamp, found) if one.version > self.version]
+        back = [one for one in find_entries_that_led_to_stamp(stamp, found) if one.version > self.version]
         self._must(since == back, f"{since} are not {back}")
         expected = list(range(stamp.version, self.version, -1))
         self._must([one.version for one in back] == expected, f"{back} are not {expected}")
@@ -248,7 +248,7 @@ class Run:
 
     def _look_at_edits(self, files: dict[str, bytes], began: int) -> None:
         """Find each edit made by hand where it is reported, and nothing reported that is none."""
-        reported = {problem.id for problem in verify_stamp(self.root)}
+        reported = {problem.id for problem in find_stamp_mismatches(self.root)}
         stand = {_number_of(data): name for name, data in files.items()}
         undone = self._undone_edits()
         for number, edit in list(self.open.items()):
@@ -267,7 +267,11 @@ class Run:
 
     def _undone_edits(self) -> set[str]:
         """Return the numbers of the hand edits that the history says to have undone, with their bytes."""
-        entries = (one for one in history.read_history(self.root, self._stamp()) if isinstance(one, HistoryEntry))
+        entries = (
+            one
+            for one in history.iterate_entries_newest_first(self.root, self._stamp())
+            if isinstance(one, HistoryEntry)
+        )
         changes = (change for entry in entries for change in entry.changes if change.is_hand_edit)
         return {_number_of(change.data) for change in changes if change.data is not None}
 
@@ -284,7 +288,7 @@ class Run:
 
     def _accept(self) -> None:
         for data in self._files().values():  # a hand that changes a number in place does not know the rest
-            self.evidence.note("made", content_digest(data))
+            self.evidence.note("made", compute_content_digest(data))
         done = write_stamp(self.root, lambda _: None)
         self._must(done.is_written and done.stamp.version == self.version + 1, "a hand edit could not be accepted")
         self.version = done.stamp.version

@@ -22,7 +22,7 @@ class Door:
 
 def result_of_typer(*words: str, **options: Any) -> Done:
     """Run a command in this process by Typer's door, however plain its words are."""
-    with patch.multiple(main, parse_check_argv=lambda *_: None, parse_run_argv=lambda *_: None):
+    with patch.multiple(main, parse_check_argv_or_none=lambda *_: None, parse_run_argv_or_none=lambda *_: None):
         return result_of(*words, **options)
 
 
@@ -41,7 +41,7 @@ TYPER = Door(
     [
         sys.executable,
         "-c",
-        "from cortex_policy import main; main.parse_check_argv = main.parse_run_argv = lambda *words: None; main.main()",
+        "from cortex_policy import main; main.parse_check_argv_or_none = main.parse_run_argv_or_none = lambda *words: None; main.main()",
     ],
 )
 BOTH_DOORS = pytest.mark.parametrize("door", [FAST, TYPER], ids=["fast", "typer"])

@@ -56,8 +56,8 @@ class Example:
     def spend(self, tool: str, action: str, *ages: float) -> None:
         """Take hits that are so many seconds old, the oldest first."""
         status = os.stat(self.root)
-        now = ledger_ring.now_ticks
+        now = ledger_ring.read_ticks_since_boot
         with pytest.MonkeyPatch.context() as patch:
             for age in ages:
-                patch.setattr(ledger_ring, "now_ticks", lambda age=age: now() - int(age * SECOND))
+                patch.setattr(ledger_ring, "read_ticks_since_boot", lambda age=age: now() - int(age * SECOND))
                 assert Ledger((status.st_dev, status.st_ino), find_state_directory()).take(tool, action, 30).consumed

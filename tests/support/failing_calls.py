@@ -29,6 +29,6 @@ def fail_at(number: int, real: Callable[..., Any], error: OSError, *, goes_on: b
 
 
 def patch_writes(patch: pytest.MonkeyPatch, function: Callable[..., Any]) -> None:
-    """Let a function take the place of `atomic_replace` for grants and their stamp."""
+    """Let a function take the place of `replace_file_atomically` for grants and their stamp."""
     for module in ("writer", "recovery"):
-        patch.setattr(f"cortex_policy.manage.transaction.{module}.atomic_replace", function)
+        patch.setattr(f"cortex_policy.manage.transaction.{module}.replace_file_atomically", function)

@@ -6,7 +6,7 @@ from typing import Any
 
 from cortex_policy.core.decode import decode_json
 from cortex_policy.core.hooks.hook_rules import HookRules
-from cortex_policy.core.hooks.hooks_toml_problems import decode_rules
+from cortex_policy.core.hooks.hooks_toml_problems import check_and_decode_rules_document
 from cortex_policy.core.hooks.payload import MAX_BYTES, ToolCall, read_tool_call
 from cortex_policy.core.hooks.ruling import Ruling, apply_rules
 
@@ -58,7 +58,7 @@ action = "{tool}"
 
 def rules(text: str = RULES) -> HookRules:
     """Return rules from the text of a hooks.toml."""
-    return decode_rules(tomllib.loads(text))
+    return check_and_decode_rules_document(tomllib.loads(text))
 
 
 def one_rule(text: str, unmapped: str = "deny") -> HookRules:

@@ -19,7 +19,7 @@ import sys
 state_dir, system, before = sys.argv[1:4]
 sys.argv = ["cortex-policy", *sys.argv[4:]]
 from cortex_policy import state
-state.default_state_directory = lambda: state_dir
+state.find_default_rate_state_directory = lambda: state_dir
 state.SYSTEM_SETTINGS = system
 exec(before)
 from cortex_policy import main

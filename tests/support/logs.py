@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cortex_policy.manage.audit import verify
-from cortex_policy.manage.audit.files import list_log_files, open_logs
+from cortex_policy.manage.audit.log_files import list_log_files, open_logs
 
 START = datetime(2026, 11, 25, 8, tzinfo=UTC)
 

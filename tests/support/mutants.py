@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from cortex_policy.core.compare.grants import compare_grants
 from cortex_policy.core.compare.verdicts import SAME
-from cortex_policy.core.decode import DATA_CLASSES, decode_document
+from cortex_policy.core.decode import DATA_CLASSES, decode_grant_document
 from cortex_policy.core.model import Grant, GrantError
 from cortex_policy.manage.cases.model import CaseFile
 from cortex_policy.manage.cases.runner import COMPLETENESS_CASE, GrantUnderTest, run_case_file
@@ -39,10 +39,10 @@ class Mutant(NamedTuple):
 
 def mutants(document: Document, grant_id: str) -> Iterator[Mutant]:
     """Yield each mutant whose meaning differs."""
-    old = decode_document(document, grant_id)
+    old = decode_grant_document(document, grant_id)
     for said, changed in changes(document):
         try:
-            new = decode_document(changed, grant_id)
+            new = decode_grant_document(changed, grant_id)
         except GrantError:
             continue
         meaning = compare_grants(old, new)

@@ -4,7 +4,6 @@ import os
 
 from hypothesis import strategies as st
 
-from cortex_policy.schema.catalog import RULES
 from cortex_policy.schema.fixes import Fix
 from cortex_policy.schema.problems import (
     Problem,
@@ -14,6 +13,7 @@ from cortex_policy.schema.problems import (
     locate_problems,
     make_file_problem,
 )
+from cortex_policy.schema.rule_catalog import RULES
 
 GRANT = """{
 \t"tool": "日本 git",

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from cortex_policy.state import ledger_ring
-from cortex_policy.state.shared_budgets import plausible_server_time, protocol, script
+from cortex_policy.state.shared_budgets import lua_scripts, plausible_server_time, protocol
 from tests.support.redis_servers import RedisServer
 
 WINDOW_US = 60_000_000
@@ -37,16 +37,16 @@ class StoppedTime:
 def stopped_time(server: RedisServer) -> Iterator[StoppedTime]:
     """Stop the time for the shared budgets and the ledger of this process."""
     time = StoppedTime(server)
-    scripts = [text.replace(_TIME, _FAKE_TIME) for text in (script.SCRIPT, script.AGAIN_SCRIPT)]
+    scripts = [text.replace(_TIME, _FAKE_TIME) for text in (lua_scripts.SCRIPT, lua_scripts.AGAIN_SCRIPT)]
     digests = [sha1(text, usedforsecurity=False).hexdigest().encode() for text in scripts]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(script, "SCRIPT", scripts[0])
-        patch.setattr(script, "AGAIN_SCRIPT", scripts[1])
+        patch.setattr(lua_scripts, "SCRIPT", scripts[0])
+        patch.setattr(lua_scripts, "AGAIN_SCRIPT", scripts[1])
         patch.setattr(protocol, "_EVALSHA", protocol._EVALSHA.replace(protocol.SCRIPT_SHA1, digests[0]))  # noqa: SLF001 - the digest is in it
         patch.setattr(protocol, "_EVALSHA_AGAIN", protocol._EVALSHA_AGAIN.replace(protocol.AGAIN_SHA1, digests[1]))  # noqa: SLF001 - as above
         patch.setattr(plausible_server_time, "time", SimpleNamespace(clock_gettime_ns=lambda _: time.boot_us * 1000))
         # a tick of the ledger is a nanosecond here; its own window is some microseconds longer, since ticks are rounded
         patch.setattr(ledger_ring, "TICK_BITS", 0)
         patch.setattr(ledger_ring, "WINDOW_TICKS", WINDOW_US * 1000)
-        patch.setattr(ledger_ring, "now_ticks", lambda: time.boot_us * 1000)
+        patch.setattr(ledger_ring, "read_ticks_since_boot", lambda: time.boot_us * 1000)
         yield time

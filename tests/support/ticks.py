@@ -2,7 +2,7 @@
 
 
 class Ticks:
-    """Stands in for `now_ticks`: the time is `now` until a test changes it."""
+    """Stands in for `read_ticks_since_boot`: the time is `now` until a test changes it."""
 
     def __init__(self) -> None:
         self.now = 50_000_000

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption, TableOption
+from cortex_policy.cli.common_options import JsonOption, RootOption, TableOption
 from cortex_policy.cli.output.printing import print_json, to_escaped_json
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError
 from cortex_policy.core.text import escape_unprintable, format_message_line
@@ -47,15 +47,15 @@ def approvals(
         request_to_json,
     )
     from cortex_policy.cli.output.printing import print_table_or_tsv  # noqa: PLC0415
-    from cortex_policy.manage.approvals import get_request, list_recent_requests  # noqa: PLC0415
+    from cortex_policy.manage.approvals import list_waiting_and_answered_requests, read_approval_request  # noqa: PLC0415
 
     if request_id is not None:
-        details = get_request(request_id, root)
+        details = read_approval_request(request_id, root)
         typer.echo(to_escaped_json(request_to_json(details)) if json else format_request(details), nl=json)
         return
     root = None if every else _find_root_to_list(root)
     if not watch:
-        requests = list_recent_requests(root)
+        requests = list_waiting_and_answered_requests(root)
         if json:
             print_json({"requests": [request_to_json(one) for one in requests]})
         else:
@@ -92,9 +92,9 @@ def _none_waits_text(root: str | None) -> str:
 
 def _request_rows(root: str | None, *, json: bool, every: bool) -> "Iterator[Row]":
     from cortex_policy.cli.output.approvals import make_request_row, request_to_json  # noqa: PLC0415 - as above
-    from cortex_policy.manage.approvals import list_recent_requests  # noqa: PLC0415
+    from cortex_policy.manage.approvals import list_waiting_and_answered_requests  # noqa: PLC0415
 
-    for one in list_recent_requests(root):
+    for one in list_waiting_and_answered_requests(root):
         line = (
             to_escaped_json(request_to_json(one))
             if json
@@ -111,9 +111,9 @@ def _request_screen(root: str | None, height: int, *, every: bool) -> "Group":
 
     from cortex_policy.cli.output.approvals import make_request_columns, make_request_row  # noqa: PLC0415 - as above
     from cortex_policy.cli.output.fitted_table import make_fitted_table  # noqa: PLC0415
-    from cortex_policy.manage.approvals import list_recent_requests  # noqa: PLC0415
+    from cortex_policy.manage.approvals import list_waiting_and_answered_requests  # noqa: PLC0415
 
-    requests = list_recent_requests(root)
+    requests = list_waiting_and_answered_requests(root)
     more = len(requests) - height
     rows = [
         [Text(escape_unprintable(cell)) for cell in make_request_row(one, every=every)] for one in requests[-height:]

@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption, YesOption
+from cortex_policy.cli.common_options import JsonOption, RootOption, YesOption
 from cortex_policy.cli.output.printing import print_json
-from cortex_policy.cli.prompts import ask_yes_no
+from cortex_policy.cli.prompts import require_yes_answer
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.core.text import format_message_line
-from cortex_policy.state.roots import raise_if_ambiguous
+from cortex_policy.state.roots import raise_if_root_ambiguous
 
 RequestArgument = Annotated[
     str, typer.Argument(metavar="ID", help="Id of the request, as the denial printed it.", show_default=False)
@@ -34,14 +34,14 @@ def approve(
     $ cortex-policy approve 1f0c9a7e --yes --json
     """
     from cortex_policy.cli.output.approvals import format_request  # noqa: PLC0415 - no other command needs these
-    from cortex_policy.manage.approvals import get_request, raise_if_request_closed  # noqa: PLC0415
+    from cortex_policy.manage.approvals import raise_if_request_closed, read_approval_request  # noqa: PLC0415
 
-    raise_if_ambiguous(root)
-    details = get_request(request_id, root)
+    raise_if_root_ambiguous(root)
+    details = read_approval_request(request_id, root)
     raise_if_request_closed(details)
     if not yes:
         typer.echo(format_request(details), nl=False, err=True)
-    ask_yes_no(f"approve {request_id}?", yes=yes)
+    require_yes_answer(f"approve {request_id}?", yes=yes)
     _answer_and_print(request_id, root, approved=True, json=json)
 
 
@@ -68,10 +68,10 @@ def deny(
 
 def _answer_and_print(request_id: str, root: str | None, *, approved: bool, reason: str = "", json: bool) -> None:
     from cortex_policy.cli.output.approvals import request_to_json  # noqa: PLC0415 - as above
-    from cortex_policy.manage.approvals import answer_request  # noqa: PLC0415
+    from cortex_policy.manage.approvals import approve_or_deny_request  # noqa: PLC0415
 
-    raise_if_ambiguous(root)
-    result = answer_request(request_id, root, approved=approved, reason=reason)
+    raise_if_root_ambiguous(root)
+    result = approve_or_deny_request(request_id, root, approved=approved, reason=reason)
     details = result.request
     if json:
         print_json({"changed": result.is_changed, "request": request_to_json(details)})

@@ -7,8 +7,8 @@ import typer
 
 from cortex_policy.cli.commands.audit_send import send
 from cortex_policy.cli.commands.audit_tail import JsonEventsOption, OfRootOption, tail
+from cortex_policy.cli.common_options import GrantOption, JsonOption, NumberOption, SinceOption
 from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
-from cortex_policy.cli.options import GrantOption, JsonOption, NumberOption, SinceOption
 from cortex_policy.cli.output.printing import print_json
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def verify(
     from cortex_policy.cli.output import audit as audit_output  # noqa: PLC0415
     from cortex_policy.cli.output.progress import track_progress  # noqa: PLC0415
     from cortex_policy.manage.audit import verify as audit_verify  # noqa: PLC0415
-    from cortex_policy.manage.audit.files import open_logs  # noqa: PLC0415
+    from cortex_policy.manage.audit.log_files import open_logs  # noqa: PLC0415
 
     with open_logs(choose_log_files(logs)) as files:
         result = audit_verify.verify_chain(files, expected, lambda lines: track_progress(lines, what="lines"))
@@ -146,9 +146,9 @@ def _parse_start_time(since: str | None) -> float:
 
 
 def _find_root_path(root: str | None) -> str | None:
-    from cortex_policy.state.grants import find_root  # noqa: PLC0415 - no other command needs it
+    from cortex_policy.state.grants import find_named_or_only_root  # noqa: PLC0415 - no other command needs it
 
-    return find_root(root).path if root is not None else None
+    return find_named_or_only_root(root).path if root is not None else None
 
 
 def _read_calls(
@@ -157,8 +157,8 @@ def _read_calls(
     from cortex_policy.cli.audit_logs import choose_log_files  # noqa: PLC0415 - no other command needs them
     from cortex_policy.cli.output.progress import track_progress  # noqa: PLC0415
     from cortex_policy.manage.audit import query  # noqa: PLC0415
-    from cortex_policy.manage.audit.files import open_logs  # noqa: PLC0415
+    from cortex_policy.manage.audit.log_files import open_logs  # noqa: PLC0415
 
     with open_logs(choose_log_files(logs)) as files:
         lines = query.read_lines_of_open_logs(files, counts, lambda some: track_progress(some, what="lines"))
-        yield from query.filter_calls(lines, call_filter, counts)
+        yield from query.decode_matching_calls_with_lines(lines, call_filter, counts)

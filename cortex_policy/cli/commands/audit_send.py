@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, LogArgument, QuietOption
+from cortex_policy.cli.common_options import JsonOption, LogArgument, QuietOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.core.model import NOT_DONE
-from cortex_policy.core.text import count_with_noun, format_message_line
+from cortex_policy.core.text import format_count_with_noun, format_message_line
 
 if TYPE_CHECKING:
     from cortex_policy.manage.audit.send import LogSender, SendResult
@@ -64,14 +64,16 @@ def send(  # noqa: PLR0913 - one parameter for each option
     $ cortex-policy audit send https://bus.example.org/ --mode batch --token t
     $ cortex-policy audit send http://127.0.0.1:8080/ --follow
     """
-    from cortex_policy.cli.audit_logs import find_own_configured_log  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.audit_logs import find_configured_log_of_caller  # noqa: PLC0415 - no other command needs them
     from cortex_policy.cli.output.progress import track_progress  # noqa: PLC0415
     from cortex_policy.library.event_delivery.receiver import EventReceiver  # noqa: PLC0415
-    from cortex_policy.manage.audit.send import LogSender, make_cursor_path  # noqa: PLC0415
+    from cortex_policy.manage.audit.send import LogSender, make_cursor_path_beside_log  # noqa: PLC0415
 
     receiver = EventReceiver(url, token)
-    file = log or find_own_configured_log()
-    with LogSender(file, receiver, cursor or make_cursor_path(file, url), mode.value, _print_report) as sender:
+    file = log or find_configured_log_of_caller()
+    with LogSender(
+        file, receiver, cursor or make_cursor_path_beside_log(file, url), mode.value, _print_report
+    ) as sender:
         while follow:
             _send_once(sender, json=json)
             sleep(POLL_SECONDS if sender.retry_seconds is None else sender.retry_seconds)
@@ -96,8 +98,8 @@ def _print_result(result: "SendResult", *, quiet: bool, json: bool) -> None:
     if quiet or json:
         return
     refused = f", {result.refused} refused" if result.refused else ""
-    skipped = f", {count_with_noun(result.skipped, 'line')} skipped" if result.skipped else ""
-    typer.echo(f"{count_with_noun(result.delivered, 'event')} sent{refused}{skipped}")
+    skipped = f", {format_count_with_noun(result.skipped, 'line')} skipped" if result.skipped else ""
+    typer.echo(f"{format_count_with_noun(result.delivered, 'event')} sent{refused}{skipped}")
 
 
 def _result_to_json(result: "SendResult") -> dict[str, object]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import LogArgument, NumberOption
+from cortex_policy.cli.common_options import LogArgument, NumberOption
 
 POLL_SECONDS = 0.2
 DEFAULT_NUMBER = 10
@@ -31,20 +31,20 @@ def tail(
     $ cortex-policy audit tail
     $ cortex-policy audit tail -n 0 --follow --json
     """
-    from cortex_policy.cli.audit_logs import find_own_configured_log  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.audit_logs import find_configured_log_of_caller  # noqa: PLC0415 - no other command needs them
     from cortex_policy.cli.output.call_table import print_calls  # noqa: PLC0415
-    from cortex_policy.manage.audit.query import CallFilter, filter_calls  # noqa: PLC0415
+    from cortex_policy.manage.audit.query import CallFilter, decode_matching_calls_with_lines  # noqa: PLC0415
     from cortex_policy.manage.audit.reader import ReadCounts  # noqa: PLC0415
     from cortex_policy.manage.audit.tail import tail_log  # noqa: PLC0415
-    from cortex_policy.state.grants import find_root  # noqa: PLC0415
+    from cortex_policy.state.grants import find_named_or_only_root  # noqa: PLC0415
 
-    call_filter = CallFilter(root=find_root(root).path if root is not None else None)
+    call_filter = CallFilter(root=find_named_or_only_root(root).path if root is not None else None)
     lines = tail_log(
-        log or find_own_configured_log(),
+        log or find_configured_log_of_caller(),
         number if number is not None else DEFAULT_NUMBER,
         _wait_for_closed_pipe if follow else None,
     )
-    print_calls(filter_calls(lines, call_filter, ReadCounts()), json=json, with_root=root is None)
+    print_calls(decode_matching_calls_with_lines(lines, call_filter, ReadCounts()), json=json, with_root=root is None)
 
 
 def _wait_for_closed_pipe() -> bool:

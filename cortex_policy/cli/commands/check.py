@@ -4,16 +4,16 @@ from typing import Annotated, Any
 
 import typer
 
-from cortex_policy.check import Call, decide_with_wait
+from cortex_policy.check import Call, decide_outcome_with_wait
 from cortex_policy.cli.commands import check_options as options
-from cortex_policy.cli.options import declare_value_option
-from cortex_policy.cli.output.call_wait_notice import make_call_wait_notice
-from cortex_policy.cli.output.explanation import render_explanation
-from cortex_policy.cli.shared_options import with_options_of
-from cortex_policy.render import render_outcome, write_and_exit
+from cortex_policy.cli.common_options import declare_value_option
+from cortex_policy.cli.options_from_function import with_options_and_result_of
+from cortex_policy.cli.output.call_wait_notice import make_call_wait_notice_or_none
+from cortex_policy.cli.output.explanation import render_outcome_with_explanation
+from cortex_policy.render import render_outcome_unless_silent, write_rendered_call_and_exit
 
 
-@with_options_of(options.make_call_fields)
+@with_options_and_result_of(options.make_call_fields)
 def check(  # noqa: PLR0913 - the options of a call, and of requests
     fields: dict[str, Any],
     context: typer.Context,
@@ -72,8 +72,10 @@ def check(  # noqa: PLR0913 - the options of a call, and of requests
         quiet=options.is_single_flag_given("--quiet", quiet),
         command=context.info_name or "check",
     )
-    outcome = decide_with_wait(call, make_call_wait_notice(call))
-    write_and_exit(render_explanation(outcome) if call.explain else render_outcome(outcome))
+    outcome = decide_outcome_with_wait(call, make_call_wait_notice_or_none(call))
+    write_rendered_call_and_exit(
+        render_outcome_with_explanation(outcome) if call.explain else render_outcome_unless_silent(outcome)
+    )
 
 
 def _answer_request_file(
@@ -88,5 +90,5 @@ def _answer_request_file(
     if given - {option[2:], "root", "require_path", "json"}:
         message = f"{option} takes no other words than --root and --require-path."
         raise typer.BadParameter(message)
-    file = options.get_single_text(option, batch or request) or ""
+    file = options.get_single_text_or_none(option, batch or request) or ""
     return answer(file, Answerer(fields["root"], require_path=fields["require_path"]))

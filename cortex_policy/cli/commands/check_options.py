@@ -4,9 +4,9 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from cortex_policy.check import MAX_WAIT_SECONDS, parse_number_option
-from cortex_policy.cli.options import JSON_HELP, ROOT_HELP, GrantArgument, declare_value_option
-from cortex_policy.run import MAX_EXIT_CODE, parse_denied_exit_code
+from cortex_policy.check import MAX_WAIT_SECONDS, parse_number_option_or_none
+from cortex_policy.cli.common_options import JSON_HELP, ROOT_HELP, GrantArgument, declare_value_option
+from cortex_policy.run import MAX_EXIT_CODE, parse_denied_exit_code_or_none
 
 T = TypeVar("T")
 
@@ -19,7 +19,7 @@ def _single_value(name: str, values: list[T] | None, default: T) -> T:
     return values[0] if values else default
 
 
-def get_single_text(name: str, values: list[str] | None) -> str | None:
+def get_single_text_or_none(name: str, values: list[str] | None) -> str | None:
     """Return the value of a text option, None if it is not given."""
     return _single_value(name, values, "") if values else None
 
@@ -31,7 +31,7 @@ def is_single_flag_given(name: str, count: int) -> bool:
 
 def get_single_wait_seconds(values: list[str] | None) -> float:
     """Return the seconds of `--wait`."""
-    seconds = parse_number_option("--wait", _single_value("--wait", values, "0"))
+    seconds = parse_number_option_or_none("--wait", _single_value("--wait", values, "0"))
     if seconds is None:
         message = f"--wait takes 0 to {MAX_WAIT_SECONDS} seconds."
         raise typer.BadParameter(message)
@@ -40,17 +40,17 @@ def get_single_wait_seconds(values: list[str] | None) -> float:
 
 def _single_cost_value(values: list[str] | None) -> int:
     """Return the number of `--cost`."""
-    cost = parse_number_option("--cost", _single_value("--cost", values, "1"))
+    cost = parse_number_option_or_none("--cost", _single_value("--cost", values, "1"))
     if cost is None:
         message = "--cost takes an integer of at least 1."
         raise typer.BadParameter(message)
     return int(cost)
 
 
-def get_single_exit_code(name: str, values: list[str] | None) -> int | None:
+def get_single_exit_code_or_none(name: str, values: list[str] | None) -> int | None:
     """Return an exit code that is not 0, None if it is not given."""
-    text = get_single_text(name, values)
-    code = parse_denied_exit_code(text) if text is not None else None
+    text = get_single_text_or_none(name, values)
+    code = parse_denied_exit_code_or_none(text) if text is not None else None
     if text is not None and code is None:
         message = f"{name} takes an integer from 1 to {MAX_EXIT_CODE}."
         raise typer.BadParameter(message)
@@ -95,8 +95,8 @@ def make_call_fields(  # noqa: PLR0913 - the options that every command for a ca
         "action": action,
         "paths": tuple(path or ()),
         "arg_words": tuple(arg or ()),
-        "args_json": get_single_text("--args", args),
-        "root": get_single_text("--root", root),
+        "args_json": get_single_text_or_none("--args", args),
+        "root": get_single_text_or_none("--root", root),
         "cost": _single_cost_value(cost),
         "require_path": is_single_flag_given("--require-path", require_path),
     }

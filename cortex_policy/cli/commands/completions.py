@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.streams import write_bytes
+from cortex_policy.cli.streams import write_stdout_bytes
 
 
 class Shell(StrEnum):
@@ -37,4 +37,4 @@ def completions(
     scripts = package / "completions"
     if not scripts.is_dir():  # an editable install: they are beside the package
         scripts = package / ".." / "completions"
-    write_bytes((scripts / FILES[shell]).read_bytes())
+    write_stdout_bytes((scripts / FILES[shell]).read_bytes())

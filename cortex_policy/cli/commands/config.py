@@ -6,10 +6,10 @@ import typer
 
 from cortex_policy.cli.commands import config_file
 from cortex_policy.cli.commands.config_file import NameArgument
+from cortex_policy.cli.common_options import JsonOption, RootOption, TableOption
 from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
-from cortex_policy.cli.options import JsonOption, RootOption, TableOption
 from cortex_policy.cli.output.printing import print_json, print_table_or_tsv
-from cortex_policy.cli.output.settings import format_setting, setting_to_json
+from cortex_policy.cli.output.settings import format_setting_value, setting_to_json
 from cortex_policy.cli.roots import find_inner_root_or_none
 from cortex_policy.core.text import escape_unprintable
 
@@ -40,13 +40,13 @@ def list_settings(root: RootOption = None, *, output: TableOption = None, json: 
     $ cortex-policy config list --json
     """
     from cortex_policy.cli.output.problems.json_report import problem_to_json  # noqa: PLC0415 - as everywhere in this module
-    from cortex_policy.cli.output.problems.text import format_problems  # noqa: PLC0415
+    from cortex_policy.cli.output.problems.text import format_problem_blocks  # noqa: PLC0415
     from cortex_policy.manage.settings.effective import resolve_settings_and_errors  # noqa: PLC0415
-    from cortex_policy.manage.settings_problems import to_problem  # noqa: PLC0415
+    from cortex_policy.manage.settings_problems import make_problem_of_settings_error  # noqa: PLC0415
 
     policy_root = find_inner_root_or_none(root)
     resolved, errors = resolve_settings_and_errors(policy_root)
-    problems = [to_problem(error) for error in errors]
+    problems = [make_problem_of_settings_error(error) for error in errors]
     if json:
         print_json({
             "root": policy_root.path if policy_root is not None else None,
@@ -54,7 +54,7 @@ def list_settings(root: RootOption = None, *, output: TableOption = None, json: 
             "problems": [problem_to_json(one) for one in problems],
         })  # fmt: skip
     else:
-        for text in format_problems(problems):
+        for text in format_problem_blocks(problems):
             typer.echo(text, err=True)
         print_table_or_tsv(COLUMNS, [_setting_row(one) for one in resolved], output)
     if errors:
@@ -68,26 +68,28 @@ def get(name: NameArgument, root: RootOption = None, *, json: JsonOption = False
     $ cortex-policy config get sensitive
     $ cortex-policy config get history.keep --json
     """
-    from cortex_policy.manage.settings.effective import find_setting, resolve_settings  # noqa: PLC0415
+    from cortex_policy.manage.settings.effective import find_setting_definition, resolve_settings  # noqa: PLC0415
 
-    setting = find_setting(name)
+    setting = find_setting_definition(name)
     resolved = next(one for one in resolve_settings(find_inner_root_or_none(root)) if one.setting is setting)
     if json:
         print_json(setting_to_json(resolved))
     elif resolved.effective.value is not None:
-        typer.echo(escape_unprintable(format_setting(resolved.effective.value)))
+        typer.echo(escape_unprintable(format_setting_value(resolved.effective.value)))
 
 
 config_app.command("set", cls=CommandWithExamples)(config_file.set_setting)
-config_app.command("unset", cls=CommandWithExamples)(config_file.unset)
-config_app.command("path", cls=CommandWithExamples)(config_file.path)
+config_app.command("unset", cls=CommandWithExamples)(config_file.unset_setting)
+config_app.command("path", cls=CommandWithExamples)(config_file.print_settings_file_path)
 config_app.command("edit", cls=CommandWithExamples)(config_file.edit)
 
 
 def _setting_row(resolved: "EffectiveSetting") -> tuple[str, ...]:
     winner = resolved.effective
     origin = f"{winner.place}: {winner.source}" if winner.source else winner.place
-    overridden = ", ".join(f"{format_setting(one.value)} ({one.place}: {one.source})" for one in resolved.overridden)
+    overridden = ", ".join(
+        f"{format_setting_value(one.value)} ({one.place}: {one.source})" for one in resolved.overridden
+    )
     return (
         resolved.setting.name,
         _value_cell_text(winner.value),
@@ -98,4 +100,4 @@ def _setting_row(resolved: "EffectiveSetting") -> tuple[str, ...]:
 
 def _value_cell_text(value: object) -> str:
     """Return a value for the table, in which nothing is blank."""
-    return "-" if value is None else str(value) if value in ([], {}) else format_setting(value)
+    return "-" if value is None else str(value) if value in ([], {}) else format_setting_value(value)

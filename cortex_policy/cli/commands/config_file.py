@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, ResumeOption, RootOption, WaitOption, WideningOption
-from cortex_policy.cli.output.printing import print_json, print_unlogged_warning
-from cortex_policy.cli.output.settings import format_setting, setting_to_json
-from cortex_policy.cli.prompts import is_interactive, lock_wait_with_notice
+from cortex_policy.cli.common_options import JsonOption, ResumeOption, RootOption, WaitOption, WideningOption
+from cortex_policy.cli.options_from_function import with_options_and_result_of
+from cortex_policy.cli.output.printing import print_json, print_warning_if_not_logged
+from cortex_policy.cli.output.settings import format_setting_value, setting_to_json
+from cortex_policy.cli.prompts import is_interactive, make_lock_wait_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root, find_inner_root_or_none
-from cortex_policy.cli.shared_options import with_options_of
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER
@@ -40,7 +40,7 @@ def _settings_file_of_options(
 
 
 @add_quiet_option
-@with_options_of(_settings_file_of_options)
+@with_options_and_result_of(_settings_file_of_options)
 def set_setting(
     target: "SettingsFile",
     name: NameArgument,
@@ -59,17 +59,17 @@ def set_setting(
     $ cortex-policy config set sensitive ask --project
     $ cortex-policy config set validate.ignore scope-absent,key --project
     """
-    from cortex_policy.cli.confirm import make_widening_prompt  # noqa: PLC0415 - as everywhere in this module
-    from cortex_policy.manage.settings.write import set_value  # noqa: PLC0415
+    from cortex_policy.cli.confirm import make_widening_prompt_for_grant_diff  # noqa: PLC0415 - as everywhere in this module
+    from cortex_policy.manage.settings.write import write_setting_to_file  # noqa: PLC0415
 
-    done = set_value(
+    done = write_setting_to_file(
         target,
         name,
         value,
-        make_widening_prompt(allowed=allow_widening, json=json),
-        lock_wait_with_notice(wait_seconds),
+        make_widening_prompt_for_grant_diff(allowed=allow_widening, json=json),
+        make_lock_wait_with_notice(wait_seconds),
     )
-    print_unlogged_warning("config set", done.unrecorded)
+    print_warning_if_not_logged("config set", done.unrecorded)
     effective = _effective_setting(target, name)
     if json:
         print_json(_write_result_to_json(target, name, effective, is_changed=done.is_changed))
@@ -80,8 +80,8 @@ def set_setting(
 
 
 @add_quiet_option
-@with_options_of(_settings_file_of_options)
-def unset(
+@with_options_and_result_of(_settings_file_of_options)
+def unset_setting(
     target: "SettingsFile",
     name: NameArgument,
     *,
@@ -96,13 +96,16 @@ def unset(
     $ cortex-policy config unset require_path
     $ cortex-policy config unset sensitive --project
     """
-    from cortex_policy.cli.confirm import make_widening_prompt  # noqa: PLC0415
-    from cortex_policy.manage.settings.write import unset_value  # noqa: PLC0415
+    from cortex_policy.cli.confirm import make_widening_prompt_for_grant_diff  # noqa: PLC0415
+    from cortex_policy.manage.settings.write import remove_setting_from_file  # noqa: PLC0415
 
-    done = unset_value(
-        target, name, make_widening_prompt(allowed=allow_widening, json=json), lock_wait_with_notice(wait_seconds)
+    done = remove_setting_from_file(
+        target,
+        name,
+        make_widening_prompt_for_grant_diff(allowed=allow_widening, json=json),
+        make_lock_wait_with_notice(wait_seconds),
     )
-    print_unlogged_warning("config unset", done.unrecorded)
+    print_warning_if_not_logged("config unset", done.unrecorded)
     if json:
         print_json(_write_result_to_json(target, name, _effective_setting(target, name), is_changed=done.is_changed))
         return
@@ -110,8 +113,8 @@ def unset(
     typer.echo(format_message_line(f"removed `{name}` from `{target.file}`" if done else nothing))
 
 
-@with_options_of(_settings_file_of_options)
-def path(target: "SettingsFile", *, json: JsonOption = False) -> None:
+@with_options_and_result_of(_settings_file_of_options)
+def print_settings_file_path(target: "SettingsFile", *, json: JsonOption = False) -> None:
     """Print the path of a settings file, even if it does not exist.
 
     $ cortex-policy config path
@@ -124,7 +127,7 @@ def path(target: "SettingsFile", *, json: JsonOption = False) -> None:
     typer.echo(escape_unprintable(target.file))
 
 
-@with_options_of(_settings_file_of_options)
+@with_options_and_result_of(_settings_file_of_options)
 def edit(target: "SettingsFile", *, resume: ResumeOption = False, wait_seconds: WaitOption = 0.0) -> None:
     """Edit a settings file, and save it if it is valid.
 
@@ -135,9 +138,9 @@ def edit(target: "SettingsFile", *, resume: ResumeOption = False, wait_seconds: 
     $ cortex-policy config edit --project
     $ cortex-policy config edit --resume
     """
-    from cortex_policy.cli.edit_screen import EditScreen  # noqa: PLC0415
+    from cortex_policy.cli.edit_terminal import EditScreen  # noqa: PLC0415
     from cortex_policy.manage.editing.editor_command import choose_editor_command  # noqa: PLC0415
-    from cortex_policy.manage.settings.editor_session import run_settings_session as run  # noqa: PLC0415
+    from cortex_policy.manage.settings.editor_session import edit_settings_file_in_editor as run  # noqa: PLC0415
     from cortex_policy.manage.settings.effective import find_configured_editor  # noqa: PLC0415
 
     if not is_interactive():
@@ -145,7 +148,7 @@ def edit(target: "SettingsFile", *, resume: ResumeOption = False, wait_seconds: 
     terminal = EditScreen(
         choose_editor_command(os.environ, find_configured_editor(target.root)), os.path.basename(target.file)
     )
-    outcome = run(target, lock_wait_with_notice(wait_seconds), terminal, resume=resume)
+    outcome = run(target, make_lock_wait_with_notice(wait_seconds), terminal, resume=resume)
     if outcome.status == "cancelled":
         raise NotDoneError("cancelled")
     if outcome.status == "saved":
@@ -179,7 +182,9 @@ def _print_if_overridden(target: "SettingsFile", effective: "EffectiveSetting | 
     """Print a note if another source overrides what was set."""
     if effective is not None and (winner := effective.effective).place != target.place:
         typer.echo(
-            format_message_line(f"note: {_source_text(winner)} says `{format_setting(winner.value)}`, and that counts"),
+            format_message_line(
+                f"note: {_source_text(winner)} says `{format_setting_value(winner.value)}`, and that counts"
+            ),
             err=True,
         )
 

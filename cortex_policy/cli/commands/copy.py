@@ -4,8 +4,15 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import DryRunOption, GrantArgument, JsonOption, RootOption, WaitOption, WideningOption
-from cortex_policy.cli.prompts import lock_wait_with_notice
+from cortex_policy.cli.common_options import (
+    DryRunOption,
+    GrantArgument,
+    JsonOption,
+    RootOption,
+    WaitOption,
+    WideningOption,
+)
+from cortex_policy.cli.prompts import make_lock_wait_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 
@@ -35,8 +42,8 @@ def copy(
 
     policy_root = find_inner_root(root)
     if dry_run:
-        write_result.print_preview(policy_root, plans.preview_copy(policy_root, grant_id, new_id), json=json)
+        write_result.print_preview(policy_root, plans.preview_copy_grant(policy_root, grant_id, new_id), json=json)
         return
-    consent = confirm.make_widening_prompt(allowed=allow_widening, json=json)
-    result = operations.copy_grant(policy_root, grant_id, new_id, consent, lock_wait_with_notice(wait_seconds))
-    write_result.print_result(result, f"copied `{grant_id}` to `{new_id}`", json=json)
+    consent = confirm.make_widening_prompt_for_grant_diff(allowed=allow_widening, json=json)
+    result = operations.copy_grant(policy_root, grant_id, new_id, consent, make_lock_wait_with_notice(wait_seconds))
+    write_result.print_write_result(result, f"copied `{grant_id}` to `{new_id}`", json=json)

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption, TableOption
+from cortex_policy.cli.common_options import JsonOption, RootOption, TableOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.output.progress import track_progress
-from cortex_policy.cli.roots import find_inner_root, find_inner_root_path
+from cortex_policy.cli.roots import find_inner_root, find_inner_root_name_or_none
 from cortex_policy.core.model import UsageError
 
 if TYPE_CHECKING:
@@ -83,17 +83,17 @@ def diff(  # noqa: PLR0913 - one parameter for each option
 
 
 def _compare_sides_of_options(old: str | None, new: str | None, root: str | None, revision: str | None) -> "PolicyDiff":
-    from cortex_policy.manage.diff.grants import compare_ids_or_files, compare_with_revision  # noqa: PLC0415 - as above
-    from cortex_policy.manage.history.hand_edits import compare_with_stamp  # noqa: PLC0415 - as above
+    from cortex_policy.manage.diff.grants import compare_ids_or_files, make_policy_diff_since_revision  # noqa: PLC0415 - as above
+    from cortex_policy.manage.history.hand_edits import make_policy_diff_since_stamp  # noqa: PLC0415 - as above
 
     if revision is not None and new is None:
         if old is not None and "/" in old:
             message = f"`{old}` is a file"
             raise UsageError(message, "with `--against`, name the grant by its id")
         if revision == STAMP:
-            return compare_with_stamp(find_inner_root(root), old, track_progress)
-        return compare_with_revision(find_inner_root(root), revision, old, track_progress)
+            return make_policy_diff_since_stamp(find_inner_root(root), old, track_progress)
+        return make_policy_diff_since_revision(find_inner_root(root), revision, old, track_progress)
     if old is None or new is None or revision is not None:
         message = "name two grants; or compare all grants, or one of them, with `--against REVISION`"
         raise UsageError(message, "see `cortex-policy diff --help`")
-    return compare_ids_or_files(old, new, find_inner_root_path(root))
+    return compare_ids_or_files(old, new, find_inner_root_name_or_none(root))

@@ -2,7 +2,7 @@
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.common_options import JsonOption, RootOption
 from cortex_policy.cli.roots import find_inner_root_or_none
 
 
@@ -17,7 +17,7 @@ def doctor(root: RootOption = None, *, json: JsonOption = False) -> None:
     $ cortex-policy doctor
     $ cortex-policy doctor --json --root /srv/repo
     """
-    from cortex_policy.cli.output.doctor import print_check_result, print_counts, result_to_json  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.output.doctor import check_result_to_json, print_check_counts, print_check_result  # noqa: PLC0415 - no other command needs them
     from cortex_policy.cli.output.printing import print_json  # noqa: PLC0415
     from cortex_policy.manage.doctor.result import PROBLEM  # noqa: PLC0415
     from cortex_policy.manage.doctor.run import find_worst_status, run_checks  # noqa: PLC0415
@@ -31,9 +31,13 @@ def doctor(root: RootOption = None, *, json: JsonOption = False) -> None:
     if json:
         name = policy_root.path if policy_root is not None else None
         print_json(
-            {"status": find_worst_status(results), "root": name, "checks": [result_to_json(one) for one in results]}
+            {
+                "status": find_worst_status(results),
+                "root": name,
+                "checks": [check_result_to_json(one) for one in results],
+            }
         )
     else:
-        print_counts(results)
+        print_check_counts(results)
     if find_worst_status(results) == PROBLEM:
         raise typer.Exit(1)

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cortex_policy.cli.options import GrantArgument, ResumeOption, RootOption, WaitOption
-from cortex_policy.cli.prompts import is_interactive, lock_wait_with_notice
+from cortex_policy.cli.common_options import GrantArgument, ResumeOption, RootOption, WaitOption
+from cortex_policy.cli.prompts import is_interactive, make_lock_wait_with_notice
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_message_line
 from cortex_policy.state.grants import check_grant_id
-from cortex_policy.state.policy_files import path_below_policy
+from cortex_policy.state.policy_files import make_relative_policy_file_path
 
 if TYPE_CHECKING:
     from cortex_policy.state import Root
@@ -43,26 +43,27 @@ def edit(
 
     policy_root = find_inner_root(root)
     check_grant_id(grant_id)
-    if grant_id not in grant_ids.given_ids_or_all(policy_root, ()):
+    if grant_id not in grant_ids.list_given_ids_or_all(policy_root, ()):
         raise grant_ids.make_missing_grant_error(policy_root, grant_id)
     hint = "use `cortex-policy set`, or edit the file by hand, then run `cortex-policy stamp write`"
-    edit_on_terminal(policy_root, grant_id, wait_seconds, hint, resume=resume)
+    edit_grant_or_hook_rules(policy_root, grant_id, wait_seconds, hint, resume=resume)
 
 
-def edit_on_terminal(root: "Root", name: str, wait_seconds: float, hint: str, *, resume: bool) -> None:
+def edit_grant_or_hook_rules(root: "Root", name: str, wait_seconds: float, hint: str, *, resume: bool) -> None:
     """Edit a grant, or `hooks.toml`, in the operator's editor; the hint says what to do without a terminal."""
-    from cortex_policy.cli.edit_screen import EditScreen  # noqa: PLC0415 - no other command needs it
+    from cortex_policy.cli.edit_terminal import EditScreen  # noqa: PLC0415 - no other command needs it
     from cortex_policy.manage.editing.editor_command import choose_editor_command  # noqa: PLC0415
-    from cortex_policy.manage.editing.editor_session import run_edit_session as run  # noqa: PLC0415
+    from cortex_policy.manage.editing.editor_session import edit_policy_file_in_editor as run  # noqa: PLC0415
     from cortex_policy.manage.settings.effective import find_configured_editor  # noqa: PLC0415
-    from cortex_policy.manage.transaction.version import STAMP_REFUSED  # noqa: PLC0415
+    from cortex_policy.manage.transaction.version_after_write import STAMP_REFUSED  # noqa: PLC0415
 
     if not is_interactive():
         raise NotDoneError("an editor needs a terminal", hint)
     screen = EditScreen(
-        choose_editor_command(os.environ, find_configured_editor(root)), os.path.basename(path_below_policy(name))
+        choose_editor_command(os.environ, find_configured_editor(root)),
+        os.path.basename(make_relative_policy_file_path(name)),
     )
-    outcome = run(root, name, lock_wait_with_notice(wait_seconds), screen, resume=resume)
+    outcome = run(root, name, make_lock_wait_with_notice(wait_seconds), screen, resume=resume)
     if outcome.status == "cancelled":
         raise NotDoneError("cancelled")
     if outcome.status == "saved":

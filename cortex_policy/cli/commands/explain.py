@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from cortex_policy.check import Call, decide_with_wait
+from cortex_policy.check import Call, decide_outcome_with_wait
 from cortex_policy.cli.commands import check_options as options
-from cortex_policy.cli.output.explanation import render_explanation
-from cortex_policy.cli.shared_options import with_options_of
-from cortex_policy.render import write_and_exit
+from cortex_policy.cli.options_from_function import with_options_and_result_of
+from cortex_policy.cli.output.explanation import render_outcome_with_explanation
+from cortex_policy.render import write_rendered_call_and_exit
 
 
-@with_options_of(options.make_call_fields)
+@with_options_and_result_of(options.make_call_fields)
 def explain(fields: dict[str, Any], *, json: options.JsonFlag = 0) -> None:
     """Explain, rule by rule, how a call is decided; count nothing.
 
@@ -28,4 +28,4 @@ def explain(fields: dict[str, Any], *, json: options.JsonFlag = 0) -> None:
     """
     is_json = options.is_single_flag_given("--json", json)
     call = Call(**fields, peek=True, explain=True, json=is_json, command="explain")
-    write_and_exit(render_explanation(decide_with_wait(call)))
+    write_rendered_call_and_exit(render_outcome_with_explanation(decide_outcome_with_wait(call)))

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.common_options import JsonOption, RootOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.cli.streams import write_bytes
+from cortex_policy.cli.streams import write_stdout_bytes
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.text import count_with_noun, format_message_line
+from cortex_policy.core.text import format_count_with_noun, format_message_line
 
 
 class Format(StrEnum):
@@ -59,18 +59,18 @@ def export(
         raise UsageError(message, f"name a file with `--out policy.{'wasm' if kind is Format.WASM else 'mjs'}`")
     ids: list[str] = []
     if kind is Format.LOADER:
-        data = wasm_export.read_loader()
+        data = wasm_export.read_javascript_loader_bytes()
     elif empty:
-        data = wasm_export.read_module()
+        data = wasm_export.read_wasm_module()
     else:
-        data, ids = wasm_export.build_module_of_root(find_inner_root(root))
+        data, ids = wasm_export.build_wasm_module_and_grant_ids(find_inner_root(root))
     if out is None:
-        write_bytes(data)
+        write_stdout_bytes(data)
         return
-    wasm_export.write_file(out, data)
+    wasm_export.replace_or_create_exported_file(out, data)
     digest = sha256(data).hexdigest()
     if json:
         print_json({"file": out, "grants": ids, "bytes": len(data), "sha256": digest})
     else:
-        grants = f"{count_with_noun(len(ids), 'grant')}, " if kind is Format.WASM else ""
+        grants = f"{format_count_with_noun(len(ids), 'grant')}, " if kind is Format.WASM else ""
         typer.echo(format_message_line(f"wrote {out}: {grants}{len(data):,} bytes, sha256 {digest}"))

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption, WaitOption
+from cortex_policy.cli.common_options import JsonOption, RootOption, WaitOption
 from cortex_policy.cli.output.printing import print_json
-from cortex_policy.cli.prompts import lock_wait_with_notice
+from cortex_policy.cli.prompts import make_lock_wait_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import format_message_line
-from cortex_policy.state.grants_errors import root_option
+from cortex_policy.state.grants_errors import format_root_option
 
 if TYPE_CHECKING:
     from cortex_policy.manage.editing.results import FormatResult
@@ -44,9 +44,9 @@ def fmt(
     _print_unsafe_file_warnings(policy_root, names)
     results = []
     for result in (
-        plans.preview_format(policy_root, names)
+        plans.preview_format_of_each_grant(policy_root, names)
         if is_dry
-        else operations.format_grants(policy_root, names, lock_wait_with_notice(wait_seconds))
+        else operations.format_and_write_each_grant(policy_root, names, make_lock_wait_with_notice(wait_seconds))
     ):
         results.append(result)
         if not json:
@@ -60,41 +60,41 @@ def fmt(
     if is_dry and any(result.differs for result in results):
         if not json:
             typer.echo(
-                format_message_line(f"hint: format with `cortex-policy fmt{root_option(policy_root)}`"), err=True
+                format_message_line(f"hint: format with `cortex-policy fmt{format_root_option(policy_root)}`"), err=True
             )
         raise typer.Exit(1)
 
 
 def _print_unsafe_file_warnings(root: "Root", grant_ids: tuple[str, ...]) -> None:
-    from cortex_policy.manage.unsafe_files import find_grant_faults, summarize_faults  # noqa: PLC0415 - as above
+    from cortex_policy.manage.unsafe_files import find_unsafe_grant_file_texts, summarize_unsafe_files_in_one_sentence  # noqa: PLC0415 - as above
 
-    for warning in summarize_faults(find_grant_faults(root, grant_ids)):
+    for warning in summarize_unsafe_files_in_one_sentence(find_unsafe_grant_file_texts(root, grant_ids)):
         typer.echo(format_message_line(f"warning: {warning}"), err=True)
 
 
 def _print_result(result: "FormatResult", *, with_diff: bool) -> None:
-    from cortex_policy.cli.output.write_result import format_version, print_grant_text  # noqa: PLC0415 - as above
+    from cortex_policy.cli.output.write_result import format_write_version, print_escaped_text  # noqa: PLC0415 - as above
 
     if result.error is not None:
         typer.echo(format_message_line(f"{result.id}: {result.error}"), err=True)
         if result.error.hint:
             typer.echo(format_message_line(f"hint: {result.error.hint}"), err=True)
     elif result.write is not None and result.write.is_written:
-        typer.echo(f"formatted `{result.id}`, {format_version(result.write.version)}")
+        typer.echo(f"formatted `{result.id}`, {format_write_version(result.write.version)}")
     elif result.write is not None and result.differs:
         typer.echo(f"`{result.id}` would be formatted", err=with_diff)
-        print_grant_text(result.write.diff if with_diff else "")
+        print_escaped_text(result.write.diff if with_diff else "")
 
 
 def _result_to_json(result: "FormatResult") -> dict[str, object]:
-    from cortex_policy.manage.transaction.version import read_version_or_none  # noqa: PLC0415 - as above
+    from cortex_policy.manage.transaction.version_after_write import version_to_number_or_none  # noqa: PLC0415 - as above
 
     written = result.write
     return {
         "id": result.id,
         "differs": result.differs,
         "changed": written is not None and written.is_written,
-        "version": read_version_or_none(written.version) if written is not None else None,
+        "version": version_to_number_or_none(written.version) if written is not None else None,
         "diff": written.diff if written is not None else None,
         "problem": result.error.detail if result.error is not None else None,
     }

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.commands.hook_install import Agent
-from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.common_options import JsonOption, RootOption
 from cortex_policy.cli.output.printing import print_json
-from cortex_policy.cli.roots import find_inner_root_or_directory
+from cortex_policy.cli.roots import find_root_or_working_directory_path
 from cortex_policy.core.text import format_message_line
 
 
@@ -36,12 +36,12 @@ def doctor(
     $ cortex-policy hook doctor
     $ cortex-policy hook doctor claude --json
     """
-    from cortex_policy.cli.output.doctor import print_check_result, print_counts, result_to_json  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.output.doctor import check_result_to_json, print_check_counts, print_check_result  # noqa: PLC0415 - no other command needs them
     from cortex_policy.manage.doctor.result import PROBLEM, CheckResult  # noqa: PLC0415
     from cortex_policy.manage.doctor.run import find_worst_status  # noqa: PLC0415
     from cortex_policy.manage.hooks.doctor import examine_hooks  # noqa: PLC0415
 
-    place = find_inner_root_or_directory(root)
+    place = find_root_or_working_directory_path(root)
     reports, results = [], list[CheckResult]()
     for report in examine_hooks(agent, place, os.environ):
         if not json and report.file:
@@ -53,10 +53,10 @@ def doctor(
                 print_check_result(result)
         results += checks
         members = {"agent": report.agent or None, "level": report.level or None, "file": report.file or None}
-        reports.append(members | {"checks": [result_to_json(one) for one in checks]})
+        reports.append(members | {"checks": [check_result_to_json(one) for one in checks]})
     if json:
         print_json({"status": find_worst_status(results), "root": place, "hooks": reports})
     else:
-        print_counts(results)
+        print_check_counts(results)
     if find_worst_status(results) == PROBLEM:
         raise typer.Exit(1)

@@ -1,10 +1,10 @@
 """`hook edit`: change the rules of agents' hooks in an editor."""
 
-from cortex_policy.cli.commands.edit import edit_on_terminal
-from cortex_policy.cli.options import ResumeOption, RootOption, WaitOption
+from cortex_policy.cli.commands.edit import edit_grant_or_hook_rules
+from cortex_policy.cli.common_options import ResumeOption, RootOption, WaitOption
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.decode import HOOKS_TOML
-from cortex_policy.state.policy_files import raise_file_not_found, read_policy_file
+from cortex_policy.state.policy_files import raise_file_not_found, read_policy_file_or_none
 
 
 def edit(root: RootOption = None, *, resume: ResumeOption = False, wait_seconds: WaitOption = 0.0) -> None:
@@ -18,7 +18,7 @@ def edit(root: RootOption = None, *, resume: ResumeOption = False, wait_seconds:
     $ cortex-policy hook edit --resume
     """
     policy_root = find_inner_root(root)
-    if read_policy_file(policy_root, HOOKS_TOML) is None:
+    if read_policy_file_or_none(policy_root, HOOKS_TOML) is None:
         raise_file_not_found(policy_root, HOOKS_TOML)
     hint = "edit the file by hand, then run `cortex-policy stamp write`"
-    edit_on_terminal(policy_root, HOOKS_TOML, wait_seconds, hint, resume=resume)
+    edit_grant_or_hook_rules(policy_root, HOOKS_TOML, wait_seconds, hint, resume=resume)

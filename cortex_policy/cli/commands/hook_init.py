@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cortex_policy.cli.commands.hook_install import Agent
-from cortex_policy.cli.options import DryRunOption, JsonOption, RootOption, WaitOption, YesOption
+from cortex_policy.cli.common_options import DryRunOption, JsonOption, RootOption, WaitOption, YesOption
 from cortex_policy.cli.output.printing import print_hints, print_json
-from cortex_policy.cli.prompts import ask_yes_no, lock_wait_with_notice
+from cortex_policy.cli.prompts import make_lock_wait_with_notice, require_yes_answer
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_message_line
-from cortex_policy.state.grants_errors import root_option
+from cortex_policy.state.grants_errors import format_root_option
 
 if TYPE_CHECKING:
     from cortex_policy.manage.hooks.first_setup import FirstSetup, ShowAndAsk
@@ -50,7 +50,9 @@ def init(
     from cortex_policy.manage.hooks import first_setup  # noqa: PLC0415 - no other command needs it
 
     policy_root = find_inner_root(root)
-    agents = tuple(dict.fromkeys(one.value for one in agent)) if agent else first_setup.find_agents(os.environ)
+    agents = (
+        tuple(dict.fromkeys(one.value for one in agent)) if agent else first_setup.find_installed_agents(os.environ)
+    )
     if not agents:
         raise NotDoneError("no agent was found", "name one with `--agent claude`, for example")
     if dry_run:
@@ -59,12 +61,12 @@ def init(
             _print_files(setup)
     else:
         setup = first_setup.write_first_setup(
-            policy_root, agents, _make_prompt(yes=yes, json=json), lock_wait_with_notice(wait_seconds)
+            policy_root, agents, _make_prompt(yes=yes, json=json), make_lock_wait_with_notice(wait_seconds)
         )
     if json:
         print_json(_setup_to_json(setup))
     elif not dry_run:
-        _print_result(setup, root_option(policy_root))
+        _print_result(setup, format_root_option(policy_root))
     if setup.error is not None:
         raise typer.Exit(setup.error.exit_code)
 
@@ -74,26 +76,26 @@ def _make_prompt(*, yes: bool, json: bool) -> "ShowAndAsk":
         """Print the files, unless JSON is asked for; raise NotDoneError unless the answer is yes."""
         if not json:
             _print_files(setup)
-        ask_yes_no("write these files?", yes=yes)
+        require_yes_answer("write these files?", yes=yes)
 
     return show_and_ask
 
 
 def _print_files(setup: "FirstSetup") -> None:
     from cortex_policy.cli.output.diff import print_diff  # noqa: PLC0415 - as above
-    from cortex_policy.cli.output.write_result import print_grant_text  # noqa: PLC0415 - as above
+    from cortex_policy.cli.output.write_result import print_escaped_text  # noqa: PLC0415 - as above
 
     typer.echo(format_message_line(f"rules for {', '.join(setup.agents)}:"))
     for step in setup.steps:
-        print_grant_text(step.diff)
+        print_escaped_text(step.diff)
     print_diff(setup.diff)
 
 
 def _print_result(setup: "FirstSetup", option: str) -> None:
-    from cortex_policy.cli.output.write_result import format_version  # noqa: PLC0415 - as above
+    from cortex_policy.cli.output.write_result import format_write_version  # noqa: PLC0415 - as above
 
     for step in setup.steps:
-        typer.echo(format_message_line(f"made `{step.change.name}`, {format_version(step.version)}"))
+        typer.echo(format_message_line(f"made `{step.change.name}`, {format_write_version(step.version)}"))
     if setup.error is not None:
         typer.echo(format_message_line(f"cortex-policy: stopped before the end: {setup.error.detail}"), err=True)
         print_hints([f"to continue, run `cortex-policy hook init{option}` again"])
@@ -106,15 +108,15 @@ def _print_result(setup: "FirstSetup", option: str) -> None:
 
 def _setup_to_json(setup: "FirstSetup") -> dict[str, object]:
     from cortex_policy.cli.output.diff import diff_to_json  # noqa: PLC0415 - as above
-    from cortex_policy.manage.transaction.version import read_version_or_none  # noqa: PLC0415 - as above
+    from cortex_policy.manage.transaction.version_after_write import version_to_number_or_none  # noqa: PLC0415 - as above
 
     written = [step for step in setup.steps if step.is_written]
     return {
         "changed": bool(written),
-        "version": read_version_or_none(written[-1].version) if written else None,
+        "version": version_to_number_or_none(written[-1].version) if written else None,
         "agents": list(setup.agents),
         "writes": [
-            {"id": step.change.name, "version": read_version_or_none(step.version), "diff": step.diff}
+            {"id": step.change.name, "version": version_to_number_or_none(step.version), "diff": step.diff}
             for step in setup.steps
         ],
         "problem": setup.error.detail if setup.error is not None else None,

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.options import DryRunOption, JsonOption, RootOption, YesOption
+from cortex_policy.cli.common_options import DryRunOption, JsonOption, RootOption, YesOption
+from cortex_policy.cli.options_from_function import with_options_and_result_of
 from cortex_policy.cli.output.printing import print_json
-from cortex_policy.cli.prompts import ask_yes_no
+from cortex_policy.cli.prompts import require_yes_answer
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.cli.shared_options import with_options_of
 from cortex_policy.core import Value
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.text import format_message_line
@@ -81,7 +81,7 @@ def _settings_options(  # noqa: PLR0913 - one parameter for each option
 
 
 @add_quiet_option
-@with_options_of(_settings_options)
+@with_options_and_result_of(_settings_options)
 def install(options: SettingsOptions) -> None:
     """Install a hook that checks each tool call of an agent.
 
@@ -101,9 +101,9 @@ def install(options: SettingsOptions) -> None:
     install_checks.check_no_settings_in_environment(os.environ)
     install_checks.check_program_starts()
     change = installation.plan_install(target, root.path)
-    paths = install_checks.paths_to_guard(target, change.file.path, os.environ)
+    paths = install_checks.find_additional_paths_to_guard(target, change.file.path, os.environ)
     install_checks.check_paths_can_be_guarded(root, paths)
-    steps = install_checks.remaining_steps(target, root, paths)
+    steps = install_checks.list_steps_left_to_do(target, root, paths)
     if _show_and_confirm(change, f"install the hook in `{target.file}`?", options):
         install_checks.guard_paths_if_rules_exist(root, paths)  # first: with it, only more is denied
         installation.write_settings_change(change)
@@ -111,7 +111,7 @@ def install(options: SettingsOptions) -> None:
 
 
 @add_quiet_option
-@with_options_of(_settings_options)
+@with_options_and_result_of(_settings_options)
 def uninstall(options: SettingsOptions) -> None:
     """Remove the hook from the settings of an agent.
 
@@ -139,7 +139,7 @@ def _show_and_confirm(change: "SettingsChange", question: str, options: Settings
     if not options.json:
         print_settings_diff(change)
     if change.is_needed and not options.dry_run:
-        ask_yes_no(question, yes=options.yes)
+        require_yes_answer(question, yes=options.yes)
     return not options.dry_run
 
 
@@ -147,14 +147,14 @@ def _print_result(
     change: "SettingsChange", steps: "list[Step]", sentences: tuple[str, str], options: SettingsOptions
 ) -> None:
     """Print what was done; `sentences` are for a change that was written, and for one that is not needed."""
-    from cortex_policy.cli.output.hooks import change_to_json, print_steps  # noqa: PLC0415 - see above
+    from cortex_policy.cli.output.hooks import print_steps_left_to_do, settings_change_to_json  # noqa: PLC0415 - see above
 
     if options.json:
-        print_json(change_to_json(change, steps))
+        print_json(settings_change_to_json(change, steps))
         return
     done, nothing = sentences
     if not change.is_needed:
         typer.echo(format_message_line(f"nothing to do: {nothing} `{change.target.file}`"))
     elif not options.dry_run:
         typer.echo(format_message_line(f"{done} `{change.target.file}`"))
-    print_steps(steps)
+    print_steps_left_to_do(steps)

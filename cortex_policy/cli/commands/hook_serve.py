@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cortex_policy.cli.commands.hook_install import Agent, AgentArgument
+from cortex_policy.cli.common_options import JsonOption, RootOption, SocketOption
 from cortex_policy.cli.listening import find_default_socket_path, print_listening
-from cortex_policy.cli.options import JsonOption, RootOption, SocketOption
+from cortex_policy.cli.options_from_function import with_options_and_result_of
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.cli.shared_options import with_options_of
 from cortex_policy.core import Value
 from cortex_policy.core.model import UsageError
 from cortex_policy.hook import DEADLINE_SECONDS, MAX_DEADLINE_SECONDS, HookWords, HookWordsError, parse_hook_words
@@ -89,7 +89,7 @@ def _server_options(
     return ServerOptions(agent, find_inner_root(root).path, socket, port, key, token)
 
 
-@with_options_of(_server_options)
+@with_options_and_result_of(_server_options)
 def serve(
     options: ServerOptions,
     *,

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, WaitOption
+from cortex_policy.cli.common_options import JsonOption, WaitOption
 from cortex_policy.cli.output.printing import print_json
-from cortex_policy.cli.prompts import lock_wait_with_notice
+from cortex_policy.cli.prompts import make_lock_wait_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.core.text import format_message_line
-from cortex_policy.state.grants_errors import root_option
+from cortex_policy.state.grants_errors import format_root_option
 
 if TYPE_CHECKING:
     from cortex_policy.manage.init.root import InitResult
@@ -48,7 +48,7 @@ def init(
     """
     from cortex_policy.manage.init.root import init_root  # noqa: PLC0415 - no other command needs it
 
-    result = init_root(root, lock_wait_with_notice(wait_seconds), with_hooks=pre_commit, with_driver=git)
+    result = init_root(root, make_lock_wait_with_notice(wait_seconds), with_hooks=pre_commit, with_driver=git)
     if json:
         print_json(_result_to_json(result))
         return
@@ -109,7 +109,7 @@ def _result_lines(result: "InitResult") -> list[str]:
         return [f"nothing to do: `{result.root.path}` is a root already"]
     from shlex import quote  # noqa: PLC0415 - only here
 
-    where = root_option(result.root)
+    where = format_root_option(result.root)
     lines = [f"made {path}" for path in result.created]
     if f"{result.root.tools_path}/example.json" not in result.created:
         return [*lines, f"list the grants with `cortex-policy list{where}`"]

@@ -2,14 +2,14 @@
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption, TableOption
-from cortex_policy.cli.output.denials import print_denials
+from cortex_policy.cli.common_options import JsonOption, RootOption, TableOption
+from cortex_policy.cli.output.global_denials import print_global_denial_sentences
 from cortex_policy.cli.output.printing import print_hints, print_json, print_table_or_tsv
 from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import format_message_line
 from cortex_policy.manage.global_denials import find_global_denials
-from cortex_policy.manage.listing import GrantRow, find_stamp_error, grant_list_to_json, list_grant_rows
+from cortex_policy.manage.listing import GrantRow, find_stamp_read_error_or_none, grant_list_to_json, list_grant_rows
 
 COLUMNS = ("ID", "TOOL", "ACTIONS", "SCOPE", "RATE", "CLASS", "STATE")
 
@@ -27,7 +27,7 @@ def list_grants(root: RootOption = None, *, output: TableOption = None, json: Js
     policy_root = find_inner_root(root)
     denials = find_global_denials(policy_root)
     if not json:
-        print_denials(denials)
+        print_global_denial_sentences(denials)
     listed = list_grant_rows(policy_root, track_progress)
     if json:
         print_json(grant_list_to_json(denials, listed))
@@ -36,7 +36,7 @@ def list_grants(root: RootOption = None, *, output: TableOption = None, json: Js
     for row in listed:
         if row.problem:
             typer.echo(format_message_line(f"{row.id}: {row.problem}"), err=True)
-    broken = find_stamp_error(policy_root)
+    broken = find_stamp_read_error_or_none(policy_root)
     if broken is not None:
         typer.echo(format_message_line(f"stamp: {broken.detail}"), err=True)
     print_hints([*denials.hints, *(row.hint for row in listed), broken.hint if broken is not None else ""])

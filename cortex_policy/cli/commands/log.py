@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, NumberOption, RootOption, StampedFileArgument, TableOption
+from cortex_policy.cli.common_options import JsonOption, NumberOption, RootOption, StampedFileArgument, TableOption
 from cortex_policy.cli.output.printing import print_json, print_table_or_tsv, print_warning
-from cortex_policy.cli.output.timeline import step_to_row, timeline_to_json
+from cortex_policy.cli.output.timeline import timeline_step_to_row, timeline_to_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import format_message_line
-from cortex_policy.manage.history.timeline import find_grant_ids, read_timeline
+from cortex_policy.manage.history.write_and_command_timeline import find_grant_ids, read_timeline
 from cortex_policy.state.policy_files import hint_at_grant_or_nothing
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def log(
     if json:
         print_json(timeline_to_json(timeline, steps))
         return
-    print_table_or_tsv(COLUMNS, [step_to_row(step, timeline.texts) for step in steps], output)
+    print_table_or_tsv(COLUMNS, [timeline_step_to_row(step, timeline.texts) for step in steps], output)
     for corrupt in timeline.corrupt_entries:
         typer.echo(format_message_line(f"warning: `{corrupt.file}`: {corrupt.problem}"), err=True)
     print_warning(timeline.unsafe_error)

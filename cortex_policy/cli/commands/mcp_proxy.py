@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import RootOption
+from cortex_policy.cli.common_options import RootOption
 
 
 def proxy(

@@ -1,9 +1,9 @@
 """`mcp serve`: answer a model's questions about the grants."""
 
-from cortex_policy.cli.options import RootOption
+from cortex_policy.cli.common_options import RootOption
 from cortex_policy.core.model import UsageError
-from cortex_policy.library.path_lookup import find_unresolved_root
-from cortex_policy.render import RenderedCall, write_and_exit
+from cortex_policy.library.path_lookup import find_root_as_spelled
+from cortex_policy.render import RenderedCall, write_rendered_call_and_exit
 
 
 def serve(root: RootOption = None) -> None:
@@ -24,5 +24,5 @@ def serve(root: RootOption = None) -> None:
     except ImportError as error:
         why = f"the package `mcp` is missing, or older than 2.3: {error}"
         raise UsageError(why, "run `pip install 'cortex-policy[mcp]'`") from None
-    code = serve_client(find_unresolved_root(root))
-    write_and_exit(RenderedCall(code))  # a thread that waits for a disk does not keep it alive
+    code = serve_client(find_root_as_spelled(root))
+    write_rendered_call_and_exit(RenderedCall(code))  # a thread that waits for a disk does not keep it alive

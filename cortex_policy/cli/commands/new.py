@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.options import (
+from cortex_policy.cli.common_options import (
     DryRunOption,
     JsonOption,
     RootOption,
@@ -12,10 +12,10 @@ from cortex_policy.cli.options import (
     WideningOption,
     declare_value_option,
 )
-from cortex_policy.cli.prompts import is_interactive, lock_wait_with_notice
+from cortex_policy.cli.options_from_function import with_options_and_result_of
+from cortex_policy.cli.prompts import is_interactive, make_lock_wait_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.cli.shared_options import with_options_of
 from cortex_policy.core.model import UsageError
 
 if TYPE_CHECKING:
@@ -37,15 +37,15 @@ def _edit_of_options(
     ] = None,
     arg: Annotated[list[str] | None, declare_value_option("NAME=TYPE", "Declare an argument; repeatable.")] = None,
 ) -> "GrantEdit":
-    from cortex_policy.manage.editing.argument_words import parse_declaration  # noqa: PLC0415 - only writers need it
+    from cortex_policy.manage.editing.argument_words import parse_argument_declaration  # noqa: PLC0415 - only writers need it
     from cortex_policy.manage.editing.set_fields import GrantEdit  # noqa: PLC0415
 
-    declared = tuple(map(parse_declaration, arg or ()))
+    declared = tuple(map(parse_argument_declaration, arg or ()))
     return GrantEdit(rate, data_class, tool, tuple(allow or ()), add_scopes=tuple(scope or ()), declare=declared)
 
 
 @add_quiet_option
-@with_options_of(_edit_of_options)
+@with_options_and_result_of(_edit_of_options)
 def new(
     edit: "GrantEdit",
     new_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the new grant.", show_default=False)],
@@ -83,8 +83,8 @@ def new(
         edit = new_prompts.ask_missing_fields(new_id, edit)
     text = format_new_grant(edit, new_id)
     if dry_run:
-        write_result.print_preview(policy_root, plans.preview_create(policy_root, new_id, text), json=json)
+        write_result.print_preview(policy_root, plans.preview_create_grant(policy_root, new_id, text), json=json)
         return
-    consent = confirm.make_widening_prompt(allowed=allow_widening, json=json, again=is_interview)
-    result = operations.create_grant(policy_root, new_id, text, consent, lock_wait_with_notice(wait_seconds))
-    write_result.print_result(result, f"made `{new_id}`", json=json)
+    consent = confirm.make_widening_prompt_for_grant_diff(allowed=allow_widening, json=json, again=is_interview)
+    result = operations.create_grant(policy_root, new_id, text, consent, make_lock_wait_with_notice(wait_seconds))
+    write_result.print_write_result(result, f"made `{new_id}`", json=json)

@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.acting_user import UserOption, run_as_user
+from cortex_policy.cli.acting_user import UserOption, run_as_user_or_exit
 from cortex_policy.cli.commands.rate_watch import watch
-from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
-from cortex_policy.cli.options import (
+from cortex_policy.cli.common_options import (
     GrantArgument,
     JsonOption,
     OptionalGrantArgument,
@@ -17,26 +16,27 @@ from cortex_policy.cli.options import (
     TableOption,
     YesOption,
 )
-from cortex_policy.cli.output.budget_owner import owner_to_json, print_budget_owners
+from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
+from cortex_policy.cli.output.budget_owner import budget_owner_to_json, print_budget_owners
 from cortex_policy.cli.output.printing import (
     budget_to_json,
     print_hints,
     print_json,
     print_table_or_tsv,
-    print_unlogged_warning,
+    print_warning_if_not_logged,
 )
-from cortex_policy.cli.prompts import ask_yes_no
+from cortex_policy.cli.prompts import require_yes_answer
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import count_with_noun, format_message_line, join_words_that_fit
+from cortex_policy.core.text import format_count_with_noun, format_message_line, join_words_that_fit
 from cortex_policy.manage import budgets
-from cortex_policy.manage.budget_owner import find_own_budget_owner
+from cortex_policy.manage.budget_owner import find_budget_owner_of_caller
 from cortex_policy.manage.budgets import BudgetStatus
 from cortex_policy.manage.other_budget_owners import find_other_budget_owners
 from cortex_policy.state import Root
-from cortex_policy.state.command_record import CommandRecorder, make_command_record
-from cortex_policy.state.grants import find_root
-from cortex_policy.state.users import user_label
+from cortex_policy.state.control_command_record import CommandRecorder, make_begun_command_record
+from cortex_policy.state.grants import find_named_or_only_root
+from cortex_policy.state.users import format_user
 
 rate_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=True)
 COLUMNS = ("ID", "ACTION", "USED", "LIMIT", "LEFT", "NEXT", "STATE")
@@ -69,17 +69,17 @@ def show(
     $ sudo cortex-policy rate show --user agent
     """
     policy_root = find_inner_root(root)
-    run_as_user(user, lambda: _print_budgets(policy_root, grant_id, output, json=json), json=json)
+    run_as_user_or_exit(user, lambda: _print_budgets(policy_root, grant_id, output, json=json), json=json)
 
 
 def _print_budgets(root: Root, grant_id: str | None, output: TableFormat | None, *, json: bool) -> None:
-    owner = find_own_budget_owner()
+    owner = find_budget_owner_of_caller()
     statuses = budgets.list_budgets(root, grant_id)
     if json:
         members = {
             "root": root.path,
-            **owner_to_json(owner),
-            "other_users": [owner_to_json(one) for one in find_other_budget_owners(root).owners],
+            **budget_owner_to_json(owner),
+            "other_users": [budget_owner_to_json(one) for one in find_other_budget_owners(root).owners],
         }
         print_json({**members, "budgets": [budget_to_json(one) for one in statuses]})
     else:
@@ -124,13 +124,13 @@ def reset(
     $ cortex-policy rate reset git tree --yes
     $ sudo cortex-policy rate reset git --user agent
     """
-    policy_root = find_root(root)
-    record = make_command_record(
+    policy_root = find_named_or_only_root(root)
+    record = make_begun_command_record(
         "rate reset", f"{grant_id} {action or ''}".rstrip(), _whose_budgets(user), grant_id=grant_id
     )
     found: list[bool] = []  # stays empty if a child acts as another user
     with CommandRecorder(record, policy_root.path) as recorder:
-        run_as_user(
+        run_as_user_or_exit(
             user,
             lambda: found.append(_reset_own_budgets(policy_root, grant_id, action, yes=yes, json=json)),
             changes=True,
@@ -138,19 +138,19 @@ def reset(
         )
         if found == [False]:
             recorder.discard()
-    print_unlogged_warning("rate reset", recorder.problem)
+    print_warning_if_not_logged("rate reset", recorder.problem)
 
 
 def _reset_own_budgets(root: Root, grant_id: str, action: str | None, *, yes: bool, json: bool) -> bool:
     """Reset budgets of the caller, and print which; return whether any hit was counted."""
-    owner, actions = find_own_budget_owner(), budgets.select_actions(root, grant_id, action)
+    owner, actions = find_budget_owner_of_caller(), budgets.read_all_actions_or_named_one(root, grant_id, action)
     if not json:
         print_budget_owners(owner, root)
     whose = f", of {owner.user_or_hosts_label}" if owner.shared is not None else ""
-    ask_yes_no(f"forget the hits of {grant_id} {join_words_that_fit(actions)}{whose}?", yes=yes)
+    require_yes_answer(f"forget the hits of {grant_id} {join_words_that_fit(actions)}{whose}?", yes=yes)
     done = budgets.reset_budgets(root, grant_id, action)
     if json:
-        print_json({**owner_to_json(owner), "reset": list(done)})
+        print_json({**budget_owner_to_json(owner), "reset": list(done)})
     elif done:
         typer.echo(format_message_line(f"reset for {owner.user_or_hosts_label}: {join_words_that_fit(done)}"))
     else:
@@ -159,12 +159,12 @@ def _reset_own_budgets(root: Root, grant_id: str, action: str | None, *, yes: bo
 
 
 def _whose_budgets(name: str | None) -> str:
-    return f"the budgets of {name or user_label(os.geteuid())}"
+    return f"the budgets of {name or format_user(os.geteuid())}"
 
 
 @rate_app.command("purge", cls=CommandWithExamples)
 @add_quiet_option
-def purge_all_budgets(
+def purge_rate_state(
     root: RootOption = None, *, user: UserOption = None, yes: YesOption = False, json: JsonOption = False
 ) -> None:
     """Delete all rate state of this root: all its budgets are full again.
@@ -174,22 +174,24 @@ def purge_all_budgets(
 
     $ cortex-policy rate purge --yes
     """
-    policy_root = find_root(root)
-    with CommandRecorder(make_command_record("rate purge", "", _whose_budgets(user)), policy_root.path) as recorder:
-        run_as_user(user, lambda: _purge_own_state(policy_root, yes=yes, json=json), changes=True, json=json)
-    print_unlogged_warning("rate purge", recorder.problem)
+    policy_root = find_named_or_only_root(root)
+    with CommandRecorder(
+        make_begun_command_record("rate purge", "", _whose_budgets(user)), policy_root.path
+    ) as recorder:
+        run_as_user_or_exit(user, lambda: _purge_own_state(policy_root, yes=yes, json=json), changes=True, json=json)
+    print_warning_if_not_logged("rate purge", recorder.problem)
 
 
 def _purge_own_state(root: Root, *, yes: bool, json: bool) -> None:
-    owner = find_own_budget_owner()
+    owner = find_budget_owner_of_caller()
     if not json:
         print_budget_owners(owner, root)
-    ask_yes_no(f"drop all rate state of {root.path}?", yes=yes)
-    removed = budgets.remove_all_rate_state(root)
+    require_yes_answer(f"drop all rate state of {root.path}?", yes=yes)
+    removed = budgets.remove_rate_state_of_root(root)
     if json:
-        print_json({**owner_to_json(owner), "removed": removed})
+        print_json({**budget_owner_to_json(owner), "removed": removed})
     else:
-        typer.echo(format_message_line(f"removed {count_with_noun(removed, 'file')} of {owner.label}"))
+        typer.echo(format_message_line(f"removed {format_count_with_noun(removed, 'file')} of {owner.label}"))
         if owner.shared is not None:
             note = (
                 f"note: budgets on {owner.shared.server} are as before; reset them with `cortex-policy rate reset ID`"

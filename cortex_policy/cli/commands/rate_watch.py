@@ -3,15 +3,15 @@
 import shutil
 from typing import TYPE_CHECKING
 
-from cortex_policy.cli.acting_user import UserOption, run_as_user
-from cortex_policy.cli.options import JsonOption, OptionalGrantArgument, RootOption
+from cortex_policy.cli.acting_user import UserOption, run_as_user_or_exit
+from cortex_policy.cli.common_options import JsonOption, OptionalGrantArgument, RootOption
 from cortex_policy.cli.output import live
+from cortex_policy.cli.output.budget_bars import format_budget_line, make_budget_bar_table
 from cortex_policy.cli.output.budget_owner import format_budget_owner, print_budget_owners
-from cortex_policy.cli.output.budget_table import format_budget_line, make_budget_table
 from cortex_policy.cli.output.printing import budget_to_json, to_escaped_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import format_message_line
-from cortex_policy.manage.budget_owner import find_own_budget_owner
+from cortex_policy.manage.budget_owner import find_budget_owner_of_caller
 from cortex_policy.manage.budgets import BudgetStatus, list_budgets
 from cortex_policy.state import Root
 
@@ -42,11 +42,11 @@ def watch(
     policy_root = find_inner_root(root)
     if user is not None:
         live.preload_screen_modules()
-    run_as_user(user, lambda: _watch_budgets(policy_root, grant_id, json=json))
+    run_as_user_or_exit(user, lambda: _watch_budgets(policy_root, grant_id, json=json))
 
 
 def _watch_budgets(root: Root, grant_id: str | None, *, json: bool) -> None:
-    owner = find_own_budget_owner()
+    owner = find_budget_owner_of_caller()
     if live.can_redraw() and not json:
         live.redraw_until_quit(lambda height: _budget_screen(root, grant_id, format_budget_owner(owner), height))
         return
@@ -77,6 +77,6 @@ def _budget_screen(root: Root, grant_id: str | None, title: str, height: int) ->
     last = f"q ends; {more} more, name a grant to see them" if more > 0 else "q ends"
     return Group(
         Text(format_message_line(title)),
-        make_budget_table(shown, shutil.get_terminal_size().columns),
+        make_budget_bar_table(shown, shutil.get_terminal_size().columns),
         Text(last, style="dim"),
     )

@@ -1,7 +1,7 @@
 """`remove`: remove a grant."""
 
-from cortex_policy.cli.options import DryRunOption, GrantArgument, JsonOption, RootOption, WaitOption, YesOption
-from cortex_policy.cli.prompts import lock_wait_with_notice
+from cortex_policy.cli.common_options import DryRunOption, GrantArgument, JsonOption, RootOption, WaitOption, YesOption
+from cortex_policy.cli.prompts import make_lock_wait_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 
@@ -29,8 +29,8 @@ def remove(
 
     policy_root = find_inner_root(root)
     if dry_run:
-        write_result.print_preview(policy_root, plans.preview_remove(policy_root, grant_id), json=json)
+        write_result.print_preview(policy_root, plans.preview_remove_grant(policy_root, grant_id), json=json)
         return
-    consent = confirm.make_yes_no_prompt(f"remove `{grant_id}`?", yes=yes, json=json)
-    result = operations.remove_grant(policy_root, grant_id, consent, lock_wait_with_notice(wait_seconds))
-    write_result.print_result(result, f"removed `{grant_id}`", json=json)
+    consent = confirm.make_show_diff_and_require_yes(f"remove `{grant_id}`?", yes=yes, json=json)
+    result = operations.remove_grant(policy_root, grant_id, consent, make_lock_wait_with_notice(wait_seconds))
+    write_result.print_write_result(result, f"removed `{grant_id}`", json=json)

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import DryRunOption, JsonOption, RootOption, WaitOption
-from cortex_policy.cli.prompts import lock_wait_with_notice
+from cortex_policy.cli.common_options import DryRunOption, JsonOption, RootOption, WaitOption
+from cortex_policy.cli.prompts import make_lock_wait_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 
@@ -31,11 +31,11 @@ def rename(
 
     policy_root = find_inner_root(root)
     if dry_run:
-        planned = plans.preview_rename(policy_root, grant_id, new_id)
+        planned = plans.preview_rename_grant(policy_root, grant_id, new_id)
         if json:
-            write_result.print_result(planned, "", json=True)
+            write_result.print_write_result(planned, "", json=True)
         else:
             typer.echo(f"`{grant_id}` would be renamed to `{new_id}`")
         return
-    result = operations.rename_grant(policy_root, grant_id, new_id, lock_wait_with_notice(wait_seconds))
-    write_result.print_result(result, f"renamed `{grant_id}` to `{new_id}`", json=json)
+    result = operations.rename_grant(policy_root, grant_id, new_id, make_lock_wait_with_notice(wait_seconds))
+    write_result.print_write_result(result, f"renamed `{grant_id}` to `{new_id}`", json=json)

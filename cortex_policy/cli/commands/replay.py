@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption, SinceOption, TableOption
+from cortex_policy.cli.common_options import JsonOption, RootOption, SinceOption, TableOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.not_done_error import NotDoneError
@@ -59,15 +59,15 @@ def replay(
     $ cortex-policy replay audit.jsonl.1.gz audit.jsonl --fail-on allow
     $ ssh host cat audit.jsonl | cortex-policy replay - --json
     """
-    from cortex_policy.cli.audit_logs import open_log_lines  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.audit_logs import read_log_lines_and_start_time  # noqa: PLC0415 - no other command needs them
     from cortex_policy.cli.output import replay as replay_output  # noqa: PLC0415
     from cortex_policy.manage.audit.reader import ReadCounts  # noqa: PLC0415
     from cortex_policy.manage.replay import replay as call_replay  # noqa: PLC0415
 
     policy_root, counts = find_inner_root(root), ReadCounts()
-    lines, start = open_log_lines(policy_root, logs, since, counts)
-    result = call_replay.replay(
-        policy_root, lines, counts, call_replay.load_current_or_proposed_grants(policy_root, proposed), start
+    lines, start = read_log_lines_and_start_time(policy_root, logs, since, counts)
+    result = call_replay.replay_logged_calls(
+        policy_root, lines, counts, call_replay.load_all_current_or_all_proposed_grants(policy_root, proposed), start
     )
     if json:
         print_json(replay_output.replay_to_json(result))

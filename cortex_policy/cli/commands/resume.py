@@ -4,13 +4,13 @@ import sys
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.output.printing import print_hints, print_json, print_unlogged_warning
+from cortex_policy.cli.common_options import JsonOption, RootOption
+from cortex_policy.cli.output.printing import print_hints, print_json, print_warning_if_not_logged
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.core.text import format_message_line
 from cortex_policy.manage import emergency_stop
-from cortex_policy.state.grants import find_root
-from cortex_policy.state.local_times import localize_times
+from cortex_policy.state.grants import find_named_or_only_root
+from cortex_policy.state.local_times import localize_times_if_terminal
 
 
 @add_quiet_option
@@ -23,9 +23,12 @@ def resume(root: RootOption = None, *, json: JsonOption = False) -> None:
     $ cortex-policy resume
     $ cortex-policy resume --json --root /srv/repo
     """
-    policy_root = find_root(root)
-    result, remaining = emergency_stop.resume_root(policy_root), emergency_stop.find_active_stops(policy_root)
-    print_unlogged_warning("resume", result.unrecorded)
+    policy_root = find_named_or_only_root(root)
+    result, remaining = (
+        emergency_stop.resume_root_if_stopped(policy_root),
+        emergency_stop.find_active_stops(policy_root),
+    )
+    print_warning_if_not_logged("resume", result.unrecorded)
     if json:
         members = {
             "root": policy_root.path,
@@ -34,10 +37,16 @@ def resume(root: RootOption = None, *, json: JsonOption = False) -> None:
         }
         print_json({**members, "stopped": emergency_stop.stop_to_json(remaining[0] if remaining else None)})
         return
-    ended = f"resumed; it was stopped {localize_times(result.stop.sentence)}" if result.stop is not None else "resumed"
+    ended = (
+        f"resumed; it was stopped {localize_times_if_terminal(result.stop.sentence)}"
+        if result.stop is not None
+        else "resumed"
+    )
     typer.echo(
         format_message_line(ended if result.is_changed else f"nothing to do: there is no stop in {policy_root.path}")
     )
     for stop in remaining:
-        typer.echo(format_message_line(localize_times(f"still stopped {stop.sentence}", sys.stderr)), err=True)
+        typer.echo(
+            format_message_line(localize_times_if_terminal(f"still stopped {stop.sentence}", sys.stderr)), err=True
+        )
     print_hints(stop.hint_if_not_resumable for stop in remaining)

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, TableOption
+from cortex_policy.cli.common_options import JsonOption, TableOption
 from cortex_policy.cli.output.printing import print_json
 
 if TYPE_CHECKING:
-    from cortex_policy.schema.catalog import LintRule
+    from cortex_policy.schema.rule_catalog import LintRule
 
 
 def rule(
@@ -24,9 +24,9 @@ def rule(
     $ cortex-policy rule
     $ cortex-policy rule scope-dead
     """
-    from cortex_policy.schema.catalog import RULES, expand_code  # noqa: PLC0415 - no other command needs it
+    from cortex_policy.schema.rule_catalog import RULES, expand_code_or_group  # noqa: PLC0415 - no other command needs it
 
-    codes = expand_code(code) if code is not None else frozenset(one.code for one in RULES)
+    codes = expand_code_or_group(code) if code is not None else frozenset(one.code for one in RULES)
     rules = [one for one in RULES if one.code in codes]
     if json:
         print_json({"rules": [_rule_to_json(one) for one in rules]})

@@ -6,13 +6,13 @@ import typer
 
 from cortex_policy.check import Call
 from cortex_policy.cli.commands import check_options as options
-from cortex_policy.cli.options import declare_value_option
-from cortex_policy.cli.output.call_wait_notice import make_call_wait_notice
-from cortex_policy.cli.shared_options import with_options_of
+from cortex_policy.cli.common_options import declare_value_option
+from cortex_policy.cli.options_from_function import with_options_and_result_of
+from cortex_policy.cli.output.call_wait_notice import make_call_wait_notice_or_none
 from cortex_policy.run import Run, decide_and_exec_command
 
 
-@with_options_of(options.make_call_fields)
+@with_options_and_result_of(options.make_call_fields)
 def run(
     fields: dict[str, Any],
     command: Annotated[
@@ -60,8 +60,8 @@ def run(
     words = Run(
         call,
         tuple(command or ()),
-        options.get_single_exit_code("--denied-exit", denied_exit),
+        options.get_single_exit_code_or_none("--denied-exit", denied_exit),
         options.is_single_flag_given("--for-each", for_each),
         options.is_single_flag_given("-0", nul),
     )
-    decide_and_exec_command(words, make_call_wait_notice(call))
+    decide_and_exec_command(words, make_call_wait_notice_or_none(call))

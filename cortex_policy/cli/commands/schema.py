@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption, WaitOption
+from cortex_policy.cli.common_options import JsonOption, RootOption, WaitOption
 from cortex_policy.cli.output.printing import print_json
-from cortex_policy.cli.prompts import lock_wait_with_notice
+from cortex_policy.cli.prompts import make_lock_wait_with_notice
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import format_message_line
 
@@ -36,12 +36,12 @@ def schema(
 
         found = find_inner_root(root)
         is_written, file = (
-            write_editor_schema_file(found, lock_wait_with_notice(wait_seconds)),
+            write_editor_schema_file(found, make_lock_wait_with_notice(wait_seconds)),
             f"{found.policy_path}/{NAME}",
         )
         said = f"wrote {file}" if is_written else f"nothing to do: {file} is the schema of this version"
         typer.echo(format_message_line(said)) if not json else print_json({"changed": is_written, "file": file})
         return
-    from cortex_policy.schema.document import json_schema  # noqa: PLC0415 - pydantic costs 136 ms
+    from cortex_policy.schema.grant_document import make_grant_json_schema  # noqa: PLC0415 - pydantic costs 136 ms
 
-    print_json(json_schema(), indent=None if json else 2)
+    print_json(make_grant_json_schema(), indent=None if json else 2)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cortex_policy.cli.common_options import JsonOption, RootOption, SocketOption
 from cortex_policy.cli.listening import find_default_socket_path, print_listening
-from cortex_policy.cli.options import JsonOption, RootOption, SocketOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.operator_commands import format_program_command
@@ -116,12 +116,12 @@ def _check_options(socket: str | None, tcp: str | None, cert: str | None, key: s
 
 
 def _print_link(tcp: str | None, token: str | None, *, has_tls: bool, json: bool) -> None:
-    from cortex_policy.serve.page.link import make_link  # noqa: PLC0415 - no other command needs it
+    from cortex_policy.serve.page.link import make_page_link_from_token_file  # noqa: PLC0415 - no other command needs it
 
     if tcp is None or token is None:
         hint = "give the server's `--tcp` and `--token` again; for a unix socket, forward it as docs/serve.md says"
         raise UsageError("`--link` needs the address and the token of the server", hint)
-    made = make_link(tcp, os.path.abspath(token), has_tls=has_tls)
+    made = make_page_link_from_token_file(tcp, os.path.abspath(token), has_tls=has_tls)
     if json:
         print_json({"link": made})
     else:
@@ -173,8 +173,8 @@ def _run(options: "ServeOptions", workers: int, announce: "Callable[[], object]"
 def _listen(name: "UnresolvedRoot", socket: str | None, tcp: str | None, tls: tuple[str, str] | None) -> "Address":
     from cortex_policy.serve import addresses  # noqa: PLC0415 - no other command needs it
 
-    context = addresses.load_tls(*tls) if tls is not None else None
-    if addresses.is_inherited(os.environ):
+    context = addresses.load_tls_context_of_server(*tls) if tls is not None else None
+    if addresses.has_inherited_socket(os.environ):
         if socket is not None or tcp is not None:
             raise UsageError("systemd made the socket", "leave out `--socket` and `--tcp`")
         return addresses.inherit_socket(os.environ, context)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-from cortex_policy.cli.options import (
+from cortex_policy.cli.common_options import (
     DryRunOption,
     GrantArgument,
     JsonOption,
@@ -11,10 +11,10 @@ from cortex_policy.cli.options import (
     WideningOption,
     declare_value_option,
 )
-from cortex_policy.cli.prompts import lock_wait_with_notice
+from cortex_policy.cli.options_from_function import with_options_and_result_of
+from cortex_policy.cli.prompts import make_lock_wait_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.cli.shared_options import with_options_of
 from cortex_policy.core.model import UsageError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _edit_of_options(  # noqa: PLR0913 - one parameter for each field
     ] = None,
     tool: Annotated[str | None, declare_value_option("NAME", "Name of the tool that the budget belongs to.")] = None,
 ) -> "GrantEdit":
-    from cortex_policy.manage.editing.argument_words import parse_declaration  # noqa: PLC0415 - only writers need it
+    from cortex_policy.manage.editing.argument_words import parse_argument_declaration  # noqa: PLC0415 - only writers need it
     from cortex_policy.manage.editing.set_fields import GrantEdit  # noqa: PLC0415
 
     return GrantEdit(
@@ -47,14 +47,14 @@ def _edit_of_options(  # noqa: PLR0913 - one parameter for each field
         revoke=tuple(revoke or ()),
         add_scopes=tuple(add_scope or ()),
         remove_scopes=tuple(remove_scope or ()),
-        declare=tuple(map(parse_declaration, arg or ())),
+        declare=tuple(map(parse_argument_declaration, arg or ())),
         drop_args=tuple(drop_arg or ()),
         tool=tool,
     )
 
 
 @add_quiet_option
-@with_options_of(_edit_of_options)
+@with_options_and_result_of(_edit_of_options)
 def set_grant(
     edit: "GrantEdit",
     grant_id: GrantArgument,
@@ -93,9 +93,9 @@ def set_grant(
         raise UsageError("say what to set", "see `cortex-policy set --help`")
     policy_root = find_inner_root(root)
     if dry_run:
-        write_result.print_preview(policy_root, plans.preview_edit(policy_root, grant_id, edit), json=json)
+        write_result.print_preview(policy_root, plans.preview_edit_grant(policy_root, grant_id, edit), json=json)
         return
-    consent = confirm.make_widening_prompt(allowed=allow_widening, json=json, root=policy_root)
-    result = operations.edit_grant(policy_root, grant_id, edit, consent, lock_wait_with_notice(wait_seconds))
+    consent = confirm.make_widening_prompt_for_grant_diff(allowed=allow_widening, json=json, root=policy_root)
+    result = operations.edit_grant(policy_root, grant_id, edit, consent, make_lock_wait_with_notice(wait_seconds))
     sentence = f"saved `{grant_id}`" if result.is_written else f"`{grant_id}` has these values already"
-    write_result.print_result(result, sentence, json=json, root=policy_root)
+    write_result.print_write_result(result, sentence, json=json, root=policy_root)

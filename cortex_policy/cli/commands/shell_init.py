@@ -10,9 +10,9 @@ from platformdirs import user_data_path
 from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import did_you_mean, format_os_error
+from cortex_policy.core.text import format_did_you_mean_hint, format_os_error
 from cortex_policy.shell.init_script import SHELLS, make_init_script
-from cortex_policy.state.atomic_write import atomic_replace
+from cortex_policy.state.atomic_write import replace_file_atomically
 
 _NAMES = "bash, zsh, fish or sh"
 
@@ -33,7 +33,7 @@ def shell_init(
     $ cortex-policy shell-init zsh --write >> ~/.zshrc
     """
     if shell not in SHELLS:
-        hint = did_you_mean(find_closest_word(shell, SHELLS)) or f"use {_NAMES}"
+        hint = format_did_you_mean_hint(find_closest_word(shell, SHELLS)) or f"use {_NAMES}"
         raise UsageError(f"unknown shell `{shell}`", hint)
     script = make_init_script(shell)
     if not write:
@@ -44,7 +44,7 @@ def shell_init(
         path.mkdir(parents=True, exist_ok=True)
         directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            atomic_replace(directory, f"init.{shell}", script.encode())
+            replace_file_atomically(directory, f"init.{shell}", script.encode())
         finally:
             os.close(directory)
     except OSError as error:

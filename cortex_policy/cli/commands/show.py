@@ -5,15 +5,20 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import GrantArgument, JsonOption, RootOption, make_integer_parser
-from cortex_policy.cli.output.budget_owner import format_budget_owner, owner_to_json
+from cortex_policy.cli.common_options import GrantArgument, JsonOption, RootOption, make_integer_parser
+from cortex_policy.cli.output.budget_owner import budget_owner_to_json, format_budget_owner
 from cortex_policy.cli.output.printing import budget_to_json, grant_to_json, print_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import format_message_line, join_words_that_fit
 from cortex_policy.manage.budget_owner import BudgetOwner
 from cortex_policy.manage.budgets import BudgetStatus, GrantWithBudgets, read_budgets_of_grant
-from cortex_policy.manage.global_denials import GlobalDenials, denials_to_json, find_global_denials, format_global_error
-from cortex_policy.state.local_times import localize_times
+from cortex_policy.manage.global_denials import (
+    GlobalDenials,
+    find_global_denials,
+    format_global_denial,
+    global_denials_to_json_members,
+)
+from cortex_policy.state.local_times import localize_times_if_terminal
 
 
 def show(
@@ -45,7 +50,7 @@ def show(
     file = f"{policy_root.tools_path}/{grant_id}.json"
     denials = find_global_denials(policy_root)
     if json:
-        print_json({**denials_to_json(denials), **_shown_to_json(seen, policy_root.path, file)})
+        print_json({**global_denials_to_json_members(denials), **_shown_to_json(seen, policy_root.path, file)})
         return
     for name, value in [*_denial_rows(denials), *_grant_rows(seen, file)]:
         typer.echo(format_message_line(f"{name:<8}{value}"))
@@ -53,10 +58,10 @@ def show(
 
 def _denial_rows(denials: GlobalDenials) -> list[tuple[str, str]]:
     lines = [
-        line for error in denials.errors for line in (("broken", format_global_error(error)), ("hint", error.hint))
+        line for error in denials.errors for line in (("broken", format_global_denial(error)), ("hint", error.hint))
     ]
     return [
-        *(("stopped", localize_times(stop.sentence)) for stop in denials.stops),
+        *(("stopped", localize_times_if_terminal(stop.sentence)) for stop in denials.stops),
         *filter(lambda line: line[1], lines),
     ]
 
@@ -108,4 +113,4 @@ def _shown_to_json(seen: GrantWithBudgets, root: str, file: str) -> dict[str, ob
 
 
 def _owner_to_json(owner: BudgetOwner | None) -> dict[str, object]:
-    return owner_to_json(owner) if owner is not None else {"uid": None, "user": None, "state_dir": None}
+    return budget_owner_to_json(owner) if owner is not None else {"uid": None, "user": None, "state_dir": None}

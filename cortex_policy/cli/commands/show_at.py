@@ -5,10 +5,10 @@ from base64 import b64encode
 from typing import TYPE_CHECKING
 
 from cortex_policy.cli.output.printing import grant_to_json, print_json, print_warning
-from cortex_policy.cli.output.write_result import print_grant_text
-from cortex_policy.cli.streams import write_bytes
+from cortex_policy.cli.output.write_result import print_escaped_text
+from cortex_policy.cli.streams import write_stdout_bytes
 from cortex_policy.manage.history.writes import GrantAtVersion, read_grant_at_version
-from cortex_policy.state.stamp import content_digest
+from cortex_policy.state.stamp import compute_content_digest
 
 if TYPE_CHECKING:
     from cortex_policy.state import Root
@@ -21,9 +21,9 @@ def print_grant_at_version(root: "Root", grant_id: str, version: int, *, json: b
         print_json(_version_to_json(past))
         return
     if sys.stdout.isatty():
-        print_grant_text(past.text.decode("utf-8", "backslashreplace"))
+        print_escaped_text(past.text.decode("utf-8", "backslashreplace"))
     else:
-        write_bytes(past.text)
+        write_stdout_bytes(past.text)
     print_warning(past.unsafe_error)
 
 
@@ -39,7 +39,7 @@ def _version_to_json(past: GrantAtVersion) -> dict[str, object]:
         "version": past.version,
         "state": "valid" if grant is not None else "invalid",
         "problem": side.problem or None,
-        "sha256": content_digest(past.text).removeprefix("sha256:"),
+        "sha256": compute_content_digest(past.text).removeprefix("sha256:"),
         **grant_to_json(grant),
         "text": text,
         "base64": packed,

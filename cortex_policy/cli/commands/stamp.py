@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
-from cortex_policy.cli.options import (
+from cortex_policy.cli.common_options import (
     JsonOption,
     RootOption,
     WaitOption,
@@ -13,9 +12,10 @@ from cortex_policy.cli.options import (
     make_integer_parser,
     make_number_parser,
 )
+from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
 from cortex_policy.cli.output.printing import print_hints, print_json
 from cortex_policy.cli.output.progress import track_progress
-from cortex_policy.cli.prompts import lock_wait_with_notice
+from cortex_policy.cli.prompts import make_lock_wait_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.model import GrantError, UsageError
@@ -23,7 +23,7 @@ from cortex_policy.core.text import format_message_line
 from cortex_policy.manage.stamp import verify as stamp_verify
 from cortex_policy.manage.stamp import wait as stamp_wait
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.grants_errors import make_hand_edit_hint, root_option
+from cortex_policy.state.grants_errors import format_root_option, make_hand_edit_hint
 
 stamp_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=True)
 
@@ -53,7 +53,7 @@ def show(root: RootOption = None, *, json: JsonOption = False) -> None:
     if stamp is None:
         typer.echo(
             format_message_line(
-                f"there is no stamp; write one with `cortex-policy stamp write{root_option(policy_root)}`"
+                f"there is no stamp; write one with `cortex-policy stamp write{format_root_option(policy_root)}`"
             )
         )
     else:
@@ -69,7 +69,7 @@ def verify(root: RootOption = None, *, json: JsonOption = False) -> None:
     """
     policy_root = find_inner_root(root)
     findings, doubt = (
-        stamp_verify.verify_stamp(policy_root, track_progress),
+        stamp_verify.find_stamp_mismatches(policy_root, track_progress),
         stamp_verify.find_unsafe_stamp_error(policy_root),
     )
     if json:
@@ -81,7 +81,7 @@ def verify(root: RootOption = None, *, json: JsonOption = False) -> None:
         for finding in findings:
             typer.echo(format_message_line(f"{finding.id or 'stamp'}: {finding.problem}"))
         if findings:
-            print_hints([findings[0].hint or make_hand_edit_hint(root_option(policy_root))])
+            print_hints([findings[0].hint or make_hand_edit_hint(format_root_option(policy_root))])
         else:
             typer.echo("the grants are as stamped")
     if findings:
@@ -107,13 +107,13 @@ def write(
     $ cortex-policy stamp write
     $ cortex-policy stamp write --allow-widening
     """
-    from cortex_policy.cli.confirm import make_widening_prompt_for_diff  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.confirm import make_widening_prompt_for_policy_diff  # noqa: PLC0415 - no other command needs them
     from cortex_policy.cli.output.diff import diff_to_json  # noqa: PLC0415
     from cortex_policy.manage.stamp.write import write_stamp  # noqa: PLC0415
 
     policy_root = find_inner_root(root)
-    consent = make_widening_prompt_for_diff(allowed=allow_widening, json=json, root=policy_root)
-    result = write_stamp(policy_root, consent, lock_wait_with_notice(wait_seconds))
+    consent = make_widening_prompt_for_policy_diff(allowed=allow_widening, json=json, root=policy_root)
+    result = write_stamp(policy_root, consent, make_lock_wait_with_notice(wait_seconds))
     if json:
         members = {"changed": result.is_written, "stamp": _stamp_to_json(result.stamp)}
         print_json(members | diff_to_json(result.diff, "stamp"))
@@ -135,10 +135,10 @@ def merge(root: RootOption = None, *, wait_seconds: WaitOption = 0.0, json: Json
     $ cortex-policy stamp merge && git add .cortex/policy/stamp.json
     """
     from cortex_policy.cli.output.diff import diff_to_json, print_diff  # noqa: PLC0415 - no other command needs them
-    from cortex_policy.manage.stamp.merge import merge_stamp  # noqa: PLC0415
+    from cortex_policy.manage.stamp.merge import write_stamp_after_merge  # noqa: PLC0415
 
     policy_root = find_inner_root(root)
-    result = merge_stamp(policy_root, lock_wait_with_notice(wait_seconds))
+    result = write_stamp_after_merge(policy_root, make_lock_wait_with_notice(wait_seconds))
     if json:
         members = {"changed": result.is_written, "stamp": _stamp_to_json(result.stamp)}
         print_json(members | {"unstamped": list(result.unstamped)} | diff_to_json(result.diff, None))
@@ -148,7 +148,7 @@ def merge(root: RootOption = None, *, wait_seconds: WaitOption = 0.0, json: Json
         typer.echo(_stamp_line(result.stamp) if result.is_written else f"nothing to do: {_stamp_line(result.stamp)}")
         for grant_id in result.unstamped:
             typer.echo(format_message_line(f"{grant_id}: neither side had stamped it as it is now"), err=True)
-            print_hints([make_hand_edit_hint(root_option(policy_root), grant_id)])
+            print_hints([make_hand_edit_hint(format_root_option(policy_root), grant_id)])
     if result.unstamped:
         raise typer.Exit(1)
 
@@ -205,7 +205,7 @@ def wait(
     """
     policy_root = find_inner_root(root)
     if reader is not None:
-        confirmations = stamp_wait.wait_for_readers(policy_root, reader, version, timeout)
+        confirmations = stamp_wait.wait_for_processes_of_reader(policy_root, reader, version, timeout)
         members = [{name: getattr(each, name) for name in each.__match_args__} for each in confirmations]
         lines = [
             format_message_line(f"{each.reader}, process {each.pid}: version {each.version}") for each in confirmations

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.common_options import JsonOption, RootOption
 from cortex_policy.cli.roots import find_inner_root
 
 
@@ -34,12 +34,12 @@ def status(
         watch_status(policy_root, json=json)
         return
     from cortex_policy.cli.output.printing import print_json  # noqa: PLC0415 - as above
-    from cortex_policy.cli.output.status import print_status, status_to_json  # noqa: PLC0415
+    from cortex_policy.cli.output.status import print_status, root_status_to_json  # noqa: PLC0415
     from cortex_policy.manage.status import read_status  # noqa: PLC0415
 
     found = read_status(policy_root)
     if json:
-        print_json(status_to_json(found))
+        print_json(root_status_to_json(found))
     else:
         print_status(found)
     if found.is_denied:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 from cortex_policy.cli.output import live
 from cortex_policy.cli.output.approvals import request_to_json
 from cortex_policy.cli.output.audit import format_call_cells
-from cortex_policy.cli.output.budget_table import format_budget_line
+from cortex_policy.cli.output.budget_bars import format_budget_line
 from cortex_policy.cli.output.printing import budget_to_json, to_escaped_json
 from cortex_policy.cli.output.status_watch import make_status_screen
 from cortex_policy.core.text import format_message_line
-from cortex_policy.manage.global_denials import denials_to_json
+from cortex_policy.manage.global_denials import global_denials_to_json_members
 from cortex_policy.manage.live_status import read_live_status
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _change_rows(live_status: "LiveStatus", text_of: "Callable[[Change], str]") 
 def _status_changes(live_status: "LiveStatus") -> "Iterator[Change]":
     status = live_status.status
     sentences = status.denials.sentences or ([status.unusable.detail] if status.unusable is not None else [])
-    members = {"status": "denied" if status.is_denied else "ok", **denials_to_json(status.denials)}
+    members = {"status": "denied" if status.is_denied else "ok", **global_denials_to_json_members(status.denials)}
     yield "checks", (), tuple(sentences) or ("can be allowed",), members
     for budget in live_status.budgets:
         yield "budget", (budget.id, budget.action), (format_budget_line(budget),), budget_to_json(budget)

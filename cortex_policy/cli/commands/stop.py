@@ -4,15 +4,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.output.printing import print_hints, print_json, print_unlogged_warning
+from cortex_policy.cli.common_options import JsonOption, RootOption
+from cortex_policy.cli.output.printing import print_hints, print_json, print_warning_if_not_logged
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.text import format_message_line
 from cortex_policy.manage import emergency_stop
-from cortex_policy.state.emergency_stop import format_resume_command
-from cortex_policy.state.local_times import localize_times
-from cortex_policy.state.roots import find_all_roots
+from cortex_policy.state.emergency_stop import format_resume_command_of_root
+from cortex_policy.state.local_times import localize_times_if_terminal
+from cortex_policy.state.roots import find_named_root_or_all_above
 
 if TYPE_CHECKING:
     from cortex_policy.state import Root
@@ -42,7 +42,7 @@ def stop(
     """
     result: list[tuple[Root, emergency_stop.StopResult]] = []
     failed: list[CortexPolicyError] = []
-    roots = find_all_roots(root)
+    roots = find_named_root_or_all_above(root)
     for policy_root in roots:
         try:
             result.append((policy_root, emergency_stop.stop_root(policy_root, reason)))
@@ -54,7 +54,7 @@ def stop(
     for one in () if json else result:
         _print_result(*one, reason, is_one=len(roots) == 1)
     for _, done in result:
-        print_unlogged_warning("stop", done.unrecorded)
+        print_warning_if_not_logged("stop", done.unrecorded)
     if failed:
         raise failed[0]
 
@@ -64,10 +64,10 @@ def _stop_to_json(root: "Root", result: emergency_stop.StopResult) -> dict[str, 
 
 
 def _print_result(root: "Root", result: emergency_stop.StopResult, reason: str, *, is_one: bool) -> None:
-    sentence = localize_times(result.stop.sentence if is_one else f"{result.stop.sentence}: {root.path}")
+    sentence = localize_times_if_terminal(result.stop.sentence if is_one else f"{result.stop.sentence}: {root.path}")
     typer.echo(
         format_message_line(f"stopped {sentence}" if result.is_changed else f"nothing to do: stopped {sentence}")
     )
     is_lost = reason and (not result.is_changed or result.stop.reason is None)
     lost = f"your reason was not saved; write it in the first line of `{result.stop.file}`" if is_lost else ""
-    print_hints([f"end it with `{format_resume_command(root)}`", lost])
+    print_hints([f"end it with `{format_resume_command_of_root(root)}`", lost])

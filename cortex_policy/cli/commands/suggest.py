@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cortex_policy.cli.commands.replay import LogsArgument
-from cortex_policy.cli.options import GrantOption, JsonOption, RootOption, SinceOption
+from cortex_policy.cli.common_options import GrantOption, JsonOption, RootOption, SinceOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import count_with_noun, format_message_line
+from cortex_policy.core.text import format_count_with_noun, format_message_line
 from cortex_policy.state.grants import check_grant_id
 
 if TYPE_CHECKING:
@@ -33,14 +33,14 @@ def suggest(
     $ cortex-policy suggest --since 24h
     $ cortex-policy suggest /var/log/cortex/audit.jsonl --grant git --json
     """
-    from cortex_policy.cli.audit_logs import open_log_lines  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.audit_logs import read_log_lines_and_start_time  # noqa: PLC0415 - no other command needs them
     from cortex_policy.manage.audit.reader import ReadCounts  # noqa: PLC0415
-    from cortex_policy.manage.suggest import suggest as run  # noqa: PLC0415
+    from cortex_policy.manage.suggest import suggest_grant_changes as run  # noqa: PLC0415
 
     policy_root, counts = find_inner_root(root), ReadCounts()
     if grant_id is not None:
         check_grant_id(grant_id)
-    lines, start = open_log_lines(policy_root, logs, since, counts)
+    lines, start = read_log_lines_and_start_time(policy_root, logs, since, counts)
     result = run(policy_root, lines, counts, start, grant_id)
     if json:
         print_json(_suggestions_to_json(result, counts))
@@ -51,25 +51,24 @@ def suggest(
 def _print_suggestions(result: "Suggestions", counts: "ReadCounts") -> None:
     from cortex_policy.cli.output import replay  # noqa: PLC0415 - as above
     from cortex_policy.cli.output.printing import print_hints  # noqa: PLC0415
-    from cortex_policy.cli.output.write_result import print_grant_text  # noqa: PLC0415
+    from cortex_policy.cli.output.write_result import print_escaped_text  # noqa: PLC0415
 
     for one in result.suggestions:
         for line in _suggestion_lines(one):
             typer.echo(format_message_line(line))
-        print_grant_text(one.diff)
+        print_escaped_text(one.diff)
         typer.echo("")
     for each in result.unfixable:
-        calls = count_with_noun(each.count, "call")
+        calls = format_count_with_noun(each.count, "call")
         typer.echo(format_message_line(f"cannot help: {each.grant}: {calls}: {each.why}"), err=True)
     fixable = sum(one.call_count for one in result.suggestions)
     allowed = f", {result.allowed_now} are allowed already" if result.allowed_now else ""
-    changes = count_with_noun(len(result.suggestions), "change")
+    changes = format_count_with_noun(len(result.suggestions), "change")
     unfixable = sum(each.count for each in result.unfixable)
     rest = f", {unfixable} cannot be helped" if unfixable else ""
-    typer.echo(
-        f"{count_with_noun(result.denied, 'denied call')}: {changes} would allow {fixable} of them{allowed}{rest}"
-    )
-    for sentence in replay.format_skipped_lines(counts.unreadable, counts.other_roots, 0):
+    denied = format_count_with_noun(result.denied, "denied call")
+    typer.echo(f"{denied}: {changes} would allow {fixable} of them{allowed}{rest}")
+    for sentence in replay.make_skipped_lines_sentences(counts.unreadable, counts.other_roots, 0):
         typer.echo(f"note: {sentence}", err=True)
     print_hints(each.hint for each in result.unfixable)
 
@@ -78,7 +77,7 @@ def _suggestion_lines(one: "Suggestion") -> list[str]:
     from cortex_policy.cli.output.replay import format_call_example  # noqa: PLC0415 - as above
 
     limited = f", {one.above_rate} more would still be denied by the rate" if one.above_rate else ""
-    calls = count_with_noun(one.call_count, "call")
+    calls = format_count_with_noun(one.call_count, "call")
     return [
         f"{one.change.name}: would have allowed {calls}{limited}: {format_call_example(one.example)}",
         *(f"  means: {part.field}: {part.sentence}" for part in one.change.meaning.fields if part.sentence),
@@ -90,7 +89,7 @@ def _suggestion_lines(one: "Suggestion") -> list[str]:
 
 def _suggestions_to_json(result: "Suggestions", counts: "ReadCounts") -> dict[str, Any]:
     from cortex_policy.cli.output.diff import diff_to_json  # noqa: PLC0415 - as above
-    from cortex_policy.cli.output.replay import example_to_json  # noqa: PLC0415
+    from cortex_policy.cli.output.replay import call_example_to_json  # noqa: PLC0415
     from cortex_policy.manage.diff.grants import PolicyDiff  # noqa: PLC0415
 
     return {
@@ -103,7 +102,7 @@ def _suggestions_to_json(result: "Suggestions", counts: "ReadCounts") -> dict[st
                 "id": one.change.name,
                 "calls": one.call_count,
                 "above_rate": one.above_rate,
-                "example": example_to_json(one.example),
+                "example": call_example_to_json(one.example),
                 "nearest": one.nearest or None,
                 "command": one.command,
                 "diff": one.diff,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption, make_number_parser
+from cortex_policy.cli.common_options import JsonOption, RootOption, make_number_parser
 from cortex_policy.core.model import UsageError
 
 
@@ -54,11 +54,11 @@ def run_test_cases(  # noqa: PLR0913 - one parameter for each option
     $ cortex-policy test --filter scope --watch
     $ cortex-policy test --fail-under 100 --output text --output junit=cases.xml
     """
-    from cortex_policy.cli.commands.test_run import CaseRunOptions, init_or_update_cases, run_test_command  # noqa: PLC0415 - no other command needs it
+    from cortex_policy.cli.commands.test_run import CaseRunOptions, init_or_update_cases, run_cases_and_report  # noqa: PLC0415 - no other command needs it
 
     options = CaseRunOptions(tuple(paths or ()), root, text or "", fail_under, tuple(output or ()), json, watch, update)
     if update and init is None:
         raise UsageError("`--update` needs `--init GRANT`", "see `cortex-policy test --help`")
-    code = run_test_command(options) if init is None else init_or_update_cases(init, options)
+    code = run_cases_and_report(options) if init is None else init_or_update_cases(init, options)
     if code:
         raise typer.Exit(code)

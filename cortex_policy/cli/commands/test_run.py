@@ -5,17 +5,22 @@ import os
 import select
 import sys
 
-from cortex_policy.cli.output.cases import FORMATS
-from cortex_policy.cli.output.cases.text import format_results_summary, render_results
-from cortex_policy.cli.output.destinations import STDOUT, parse_destinations, uses_colour, write_report
+from cortex_policy.cli.output.case_results import FORMATS
+from cortex_policy.cli.output.case_results.text import format_results_summary, render_results
 from cortex_policy.cli.output.progress import track_progress
-from cortex_policy.cli.roots import find_inner_root, find_inner_root_path
+from cortex_policy.cli.output.report_destinations import (
+    STDOUT,
+    is_report_coloured,
+    parse_report_destinations,
+    write_report,
+)
+from cortex_policy.cli.roots import find_inner_root, find_inner_root_name_or_none
 from cortex_policy.cli.streams import make_unescaped_stream
 from cortex_policy.core import Value
 from cortex_policy.core.model import NOT_DONE, CortexPolicyError, UsageError
 from cortex_policy.core.text import escape_json_output, format_message_line
 from cortex_policy.manage.cases.discovery import RunPlan, plan_case_run
-from cortex_policy.manage.cases.suite import SuiteResult, coverage_percent
+from cortex_policy.manage.cases.suite import SuiteResult, compute_coverage_percent
 from cortex_policy.manage.cases.suite import run_suite as run_cases
 
 POLL_SECONDS = 0.25
@@ -34,10 +39,10 @@ class CaseRunOptions(Value):
     update: bool = False
 
 
-def run_test_command(options: CaseRunOptions) -> int:
+def run_cases_and_report(options: CaseRunOptions) -> int:
     """Run cases and report; return the exit code."""
-    outputs = parse_destinations([*options.output, *(["json"] if options.json else ())] or ["text"], FORMATS)
-    root = options.root if options.paths else find_inner_root_path(options.root)
+    outputs = parse_report_destinations([*options.output, *(["json"] if options.json else ())] or ["text"], FORMATS)
+    root = options.root if options.paths else find_inner_root_name_or_none(options.root)
     if options.watch:
         return _run_after_each_change(options, root, outputs)
     return _run_and_write_reports(plan_case_run(options.paths, root), options, outputs)
@@ -52,7 +57,7 @@ def init_or_update_cases(grant_id: str, options: CaseRunOptions) -> int:
         hint = "use only `--update`, `--root` and `--json` with it"
         raise UsageError("`--init` writes a case file, and runs no cases", hint)
     result = (update_cases if options.update else begin_cases)(find_inner_root(options.root), grant_id)
-    percent = coverage_percent([result.coverage])
+    percent = compute_coverage_percent([result.coverage])
     if options.json:
         members = {
             "file": result.file,
@@ -79,7 +84,7 @@ def _run_and_write_reports(plan: RunPlan, options: CaseRunOptions, outs: dict[st
     sys.stderr.flush()
     is_written = True
     for name, file in outs.items():
-        text = render_results(outcome, colour=True) if uses_colour(name, file) else FORMATS[name](outcome)
+        text = render_results(outcome, colour=True) if is_report_coloured(name, file) else FORMATS[name](outcome)
         is_written &= write_report(text, name, file)
     if STDOUT not in outs.values():
         sys.stderr.write(f"{format_results_summary(outcome)}\n")

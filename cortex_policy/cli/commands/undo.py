@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.options import (
+from cortex_policy.cli.common_options import (
     DryRunOption,
     JsonOption,
     RootOption,
@@ -14,11 +14,11 @@ from cortex_policy.cli.options import (
     make_integer_parser,
 )
 from cortex_policy.cli.output.printing import print_hints, print_json
-from cortex_policy.cli.prompts import lock_wait_with_notice
+from cortex_policy.cli.prompts import make_lock_wait_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import format_message_line
-from cortex_policy.state.grants_errors import root_option
+from cortex_policy.state.grants_errors import format_root_option
 
 if TYPE_CHECKING:
     from cortex_policy.manage.editing.results import WriteResult
@@ -60,19 +60,19 @@ def undo(
     if dry_run:
         result = history_undo.preview_undo(policy_root, request)
     else:
-        consent = confirm.make_widening_prompt_for_diff(allowed=allow_widening, json=json)
-        result = history_undo.undo_writes(policy_root, request, consent, lock_wait_with_notice(wait_seconds))
+        consent = confirm.make_widening_prompt_for_policy_diff(allowed=allow_widening, json=json)
+        result = history_undo.undo_writes(policy_root, request, consent, make_lock_wait_with_notice(wait_seconds))
     if json:
         print_json(_result_to_json(result))
     else:
-        _print_result(result, root_option(policy_root))
+        _print_result(result, format_root_option(policy_root))
     if result.error is not None:
         raise typer.Exit(result.error.exit_code)
 
 
 def _print_result(result: "UndoResult", option: str) -> None:
     from cortex_policy.cli.output.diff import print_diff  # noqa: PLC0415 - as above
-    from cortex_policy.cli.output.write_result import print_grant_text  # noqa: PLC0415 - as above
+    from cortex_policy.cli.output.write_result import print_escaped_text  # noqa: PLC0415 - as above
 
     if not result.steps:
         typer.echo(f"nothing to do: the grants are as at version {result.version} already")
@@ -80,7 +80,7 @@ def _print_result(result: "UndoResult", option: str) -> None:
         if step.is_written:
             typer.echo(format_message_line(_step_text(step)))
         else:
-            print_grant_text(step.diff)
+            print_escaped_text(step.diff)
     if result.steps and not result.steps[0].is_written:
         print_diff(result.diff)
     if result.error is not None:
@@ -92,23 +92,23 @@ def _print_result(result: "UndoResult", option: str) -> None:
 
 
 def _step_text(step: "WriteResult") -> str:
-    from cortex_policy.cli.output.write_result import format_version  # noqa: PLC0415 - as above
+    from cortex_policy.cli.output.write_result import format_write_version  # noqa: PLC0415 - as above
 
     what = "removed" if step.change.status == "removed" else "brought back"
-    return f"{what} `{step.change.name}`, {format_version(step.version)}"
+    return f"{what} `{step.change.name}`, {format_write_version(step.version)}"
 
 
 def _result_to_json(result: "UndoResult") -> dict[str, object]:
     from cortex_policy.cli.output.diff import diff_to_json  # noqa: PLC0415 - as above
-    from cortex_policy.manage.transaction.version import read_version_or_none  # noqa: PLC0415 - as above
+    from cortex_policy.manage.transaction.version_after_write import version_to_number_or_none  # noqa: PLC0415 - as above
 
     written = [step for step in result.steps if step.is_written]
     return {
         "changed": bool(written),
-        "version": read_version_or_none(written[-1].version) if written else None,
+        "version": version_to_number_or_none(written[-1].version) if written else None,
         "to": result.version,
         "writes": [
-            {"id": step.change.name, "version": read_version_or_none(step.version), "diff": step.diff}
+            {"id": step.change.name, "version": version_to_number_or_none(step.version), "diff": step.diff}
             for step in result.steps
         ],
         "hand_edits": result.is_of_hand_edits,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption, WaitOption
+from cortex_policy.cli.common_options import JsonOption, RootOption, WaitOption
 
 FORMATS_HELP = "text, json, github, gitlab, sarif or junit, optionally into FILE; repeatable."
 CODES_HELP = "these rules or groups, comma-separated; repeatable."

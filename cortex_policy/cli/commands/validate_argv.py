@@ -11,7 +11,7 @@ _FLAGS = {"--strict": "strict", "--fix": "fix", "--json": "json"}
 _LISTS = {"--select": "select", "--ignore": "ignore", "--output": "output"}
 
 
-def parse_validate_argv(words: list[str]) -> ValidateOptions | None:
+def parse_validate_argv_or_none(words: list[str]) -> ValidateOptions | None:
     """Parse the words after `validate`; return None for anything not plain, which Typer then parses."""
     parts: dict[str, Any] = {"paths": ()}
     rest = iter(words)

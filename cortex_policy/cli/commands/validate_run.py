@@ -2,18 +2,23 @@
 
 import sys
 
-from cortex_policy.cli.output.destinations import STDOUT, parse_destinations, uses_colour, write_report
 from cortex_policy.cli.output.problems import FORMATS
 from cortex_policy.cli.output.problems.text import format_report_summary, render_report
 from cortex_policy.cli.output.progress import track_progress
-from cortex_policy.cli.roots import find_inner_root_path
+from cortex_policy.cli.output.report_destinations import (
+    STDOUT,
+    is_report_coloured,
+    parse_report_destinations,
+    write_report,
+)
+from cortex_policy.cli.roots import find_inner_root_name_or_none
 from cortex_policy.core import Value
 from cortex_policy.core.model import GRANT_UNSAFE, NOT_DONE, SETTINGS_INVALID, UsageError
 from cortex_policy.core.text import format_message_line
 from cortex_policy.manage.validation import validate
-from cortex_policy.manage.validation.suppressions import RuleSelection, Suppressions
+from cortex_policy.manage.validation.rule_selection_and_suppressions import RuleSelection, Suppressions
 from cortex_policy.manage.validation.targets import STDIN
-from cortex_policy.state.local_times import localize_times
+from cortex_policy.state.local_times import localize_times_if_terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,18 +42,18 @@ class ValidateOptions(Value):
 
 def run_validate(options: ValidateOptions) -> int:
     """Validate, fix with `--fix`, report, and return the exit code."""
-    outputs = parse_destinations([*options.output, *(["json"] if options.json else ())] or ["text"], FORMATS)
+    outputs = parse_report_destinations([*options.output, *(["json"] if options.json else ())] or ["text"], FORMATS)
     selection = RuleSelection(_split_codes(options.select), _split_codes(options.ignore))
     targets = validate.find_targets(
-        options.paths, options.root if options.paths else find_inner_root_path(options.root)
+        options.paths, options.root if options.paths else find_inner_root_name_or_none(options.root)
     )
     if options.fix and any(target.path == STDIN for target in targets.files):
         raise UsageError("standard input cannot be fixed", "name a file, or leave out `--fix`")
     suppressions, is_fixed = Suppressions(targets, selection), True
-    report = validate.validate(targets, suppressions, track_progress, strict=options.strict)
+    report = validate.validate_targets(targets, suppressions, track_progress, strict=options.strict)
     if options.fix and any(problem.fix is not None for problem in report.problems):
         is_fixed = _fix_and_print(targets, report, suppressions, options.wait_seconds)
-        report = validate.validate(targets, suppressions, track_progress, strict=options.strict)
+        report = validate.validate_targets(targets, suppressions, track_progress, strict=options.strict)
     _print_denials(targets)
     is_written = min(_write_report_in_format(report, name, file) for name, file in outputs.items())  # each of them
     if STDOUT not in outputs.values():
@@ -69,7 +74,7 @@ def _print_denials(targets: "ValidationTargets") -> None:
             SETTINGS_INVALID, GRANT_UNSAFE
         )
         for line in [
-            *(localize_times(one, sys.stderr) for one in denials.sentences),
+            *(localize_times_if_terminal(one, sys.stderr) for one in denials.sentences),
             *(f"hint: {hint}" for hint in filter(None, denials.hints)),
         ]:
             sys.stderr.write(f"{format_message_line(line)}\n")
@@ -81,7 +86,7 @@ def _split_codes(words: tuple[str, ...]) -> tuple[str, ...]:
 
 def _write_report_in_format(report: "Report", name: str, file: str) -> bool:
     """Write the report in a format; return whether it could be written."""
-    text = render_report(report, colour=True) if uses_colour(name, file) else FORMATS[name](report)
+    text = render_report(report, colour=True) if is_report_coloured(name, file) else FORMATS[name](report)
     return write_report(text, name, file)
 
 
@@ -89,11 +94,11 @@ def _fix_and_print(
     targets: "ValidationTargets", report: "Report", suppressions: Suppressions, wait_seconds: float
 ) -> bool:
     """Apply the fixes and report each; return whether all succeeded."""
-    from cortex_policy.cli.prompts import lock_wait_with_notice  # noqa: PLC0415 - loads Typer
+    from cortex_policy.cli.prompts import make_lock_wait_with_notice  # noqa: PLC0415 - loads Typer
     from cortex_policy.manage.validation.autofix import fix_files  # noqa: PLC0415 - only writers need it
 
     is_fixed = True
-    for done in fix_files(targets.files, report, suppressions, lock_wait_with_notice(wait_seconds)):
+    for done in fix_files(targets.files, report, suppressions, make_lock_wait_with_notice(wait_seconds)):
         if done.error is None:
             version = f", version {done.version}" if isinstance(done.version, int) else ""
             sys.stderr.write(format_message_line(f"fixed `{done.file}`{version}") + "\n")

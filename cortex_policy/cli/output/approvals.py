@@ -5,7 +5,7 @@ import pwd
 from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.core.text import escape_unprintable
 from cortex_policy.manage.approvals import RequestDetails
-from cortex_policy.state.local_times import localize_times
+from cortex_policy.state.local_times import localize_times_if_terminal
 
 _COLUMNS = ("ID", "STATE", "LEFT", "CALL", "BY")
 
@@ -50,7 +50,7 @@ def format_request(details: RequestDetails) -> str:
         ("root", details.root),
         ("sha256", details.sha256),
         ("asked by", f"{requester}{process}{run}"),
-        ("asked at", localize_times(details.asked_at)),
+        ("asked at", localize_times_if_terminal(details.asked_at)),
         ("reason", details.reason),
     ]
     lines = [f"request {details.id}", *(f"  {label:<11}{text}" for label, text in rows if text)]
@@ -59,7 +59,11 @@ def format_request(details: RequestDetails) -> str:
 
 def _status_text(details: RequestDetails) -> str:
     time_left = f", for {details.expires_in_seconds:.0f} seconds more" if details.expires_in_seconds is not None else ""
-    by = f", answered by {details.answered_by} at {localize_times(details.answered_at)}" if details.answered_by else ""
+    by = (
+        f", answered by {details.answered_by} at {localize_times_if_terminal(details.answered_at)}"
+        if details.answered_by
+        else ""
+    )
     return f"{details.status}{time_left}{by}"
 
 

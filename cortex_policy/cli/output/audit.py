@@ -9,8 +9,8 @@ import typer
 
 from cortex_policy.cli.output.bar_chart import format_bar_lines, format_utc
 from cortex_policy.cli.output.printing import print_table_or_tsv
-from cortex_policy.cli.output.replay import MAX_ARGS_SHOWN, format_skipped_lines
-from cortex_policy.core.text import count_with_noun, escape_json_output, escape_unprintable, format_message_line
+from cortex_policy.cli.output.replay import MAX_ARGS_SHOWN, make_skipped_lines_sentences
+from cortex_policy.core.text import escape_json_output, escape_unprintable, format_count_with_noun, format_message_line
 from cortex_policy.state.local_times import localize_time
 
 if TYPE_CHECKING:
@@ -30,11 +30,11 @@ def format_call_line(event: "Event") -> str:
 def format_call_cells(event: "Event") -> list[str]:
     """Return a call in words: the time, the answer, grant, action, reason and arguments."""
     _, data = event
-    answer = f"{'yes' if data['decision'] else 'no'}{format_no_hit_reason(data)}"
+    answer = f"{'yes' if data['decision'] else 'no'}{format_peek_or_repeat_suffix(data)}"
     return [data["time"], answer, data["grant"], data["action"], str(data["reason"]), format_arguments(event)]
 
 
-def format_no_hit_reason(data: "dict[str, Any]") -> str:
+def format_peek_or_repeat_suffix(data: "dict[str, Any]") -> str:
     """Return why a call took no hit, as in ` (peek)`; '' if it took one, or that is unknown."""
     return "".join(f" ({word})" for word in ("peek", "repeat") if data.get(word) is True)
 
@@ -45,7 +45,7 @@ def format_arguments(event: "Event") -> str:
     return "" if args in ("{}", "[]") else args if len(args) <= MAX_ARGS_SHOWN else f"{args[:MAX_ARGS_SHOWN]}..."
 
 
-def format_event_line(line: bytes) -> str:
+def escape_logged_line(line: bytes) -> str:
     """Return the line of an event as logged; in ASCII if a terminal could act on it."""
     text = line.decode("ascii", "replace").rstrip("\r\n")
     return escape_json_output(text if escape_unprintable(text) == text and text.isascii() else dumps(loads(line)))
@@ -53,7 +53,7 @@ def format_event_line(line: bytes) -> str:
 
 def print_skipped_line_counts(counts: "ReadCounts") -> None:
     """Print how many lines were skipped: unreadable ones, and calls of other roots."""
-    for sentence in format_skipped_lines(counts.unreadable, counts.other_roots, 0):
+    for sentence in make_skipped_lines_sentences(counts.unreadable, counts.other_roots, 0):
         typer.echo(f"note: {sentence}", err=True)
 
 
@@ -62,14 +62,16 @@ def print_verification(result: "VerifyResult") -> None:
     for problem in result.breaks:
         typer.echo(format_message_line(f"{problem.file}:{problem.line}: {_chain_break_text(problem)}"))
     if result.more_breaks:
-        typer.echo(f"and {count_with_noun(result.more_breaks, 'problem')} more")
+        typer.echo(f"and {format_count_with_noun(result.more_breaks, 'problem')} more")
     for note in result.notes:
         typer.echo(format_message_line(f"note: {note}"), err=True)
     without = f", {result.unchained} without a digest" if result.unchained else ""
     torn = f", {result.torn} torn" if result.torn else ""
     others = f", {result.others} of other programs" if result.others else ""
     files = f" in {len(result.files)} files" if len(result.files) > 1 else ""
-    typer.echo(f"{count_with_noun(result.lines, 'line')}{files}: {result.chained} chained{without}{torn}{others}")
+    typer.echo(
+        f"{format_count_with_noun(result.lines, 'line')}{files}: {result.chained} chained{without}{torn}{others}"
+    )
     typer.echo(f"head: {result.head or 'none'}")
 
 
@@ -106,7 +108,9 @@ def print_stats(stats: "CallStats") -> None:
             typer.echo(f"time\t{format_utc(one.at)}\t{one.allowed}\t{one.denied}")
         print_table_or_tsv((), [("calls", *row) for row in rows])
         return
-    typer.echo(f"{count_with_noun(stats.calls, 'call')}, {stats.allowed} allowed, {stats.calls - stats.allowed} denied")
+    typer.echo(
+        f"{format_count_with_noun(stats.calls, 'call')}, {stats.allowed} allowed, {stats.calls - stats.allowed} denied"
+    )
     if stats.spans and stats.first is not None and stats.last is not None:
         first, last = localize_time(format_utc(stats.first)), localize_time(format_utc(stats.last))
         typer.echo(f"at {first}\n" if first == last else f"from {first} to {last}\n")

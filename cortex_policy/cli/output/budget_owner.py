@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.core.text import format_message_line
 from cortex_policy.manage.other_budget_owners import find_other_budget_owners
-from cortex_policy.state.grants_errors import root_option
+from cortex_policy.state.grants_errors import format_root_option
 
 if TYPE_CHECKING:
     from cortex_policy.manage.budget_owner import BudgetOwner
@@ -24,11 +24,11 @@ def print_budget_owners(owner: "BudgetOwner", root: "Root") -> None:
     """Print whose budgets of a root follow, and which other users have some; on stderr."""
     typer.echo(format_message_line(format_budget_owner(owner)), err=True)
     for other in find_other_budget_owners(root).owners:
-        command = f"cortex-policy rate show --user {other.user or other.uid}{root_option(root)}"
+        command = f"cortex-policy rate show --user {other.user or other.uid}{format_root_option(root)}"
         typer.echo(format_message_line(f"note: also counted by {other.label}: `{command}`"), err=True)
 
 
-def owner_to_json(owner: "BudgetOwner") -> dict[str, object]:
+def budget_owner_to_json(owner: "BudgetOwner") -> dict[str, object]:
     """Return a user whose budgets are counted as JSON members."""
     members: dict[str, object] = {"uid": owner.uid, "user": owner.user or None, "state_dir": owner.state_dir}
     if owner.shared is not None:

@@ -11,7 +11,7 @@ from cortex_policy.core.text import format_message_line
 from cortex_policy.manage.diff.grants import GrantDiff, GrantVersion, PolicyDiff
 
 if TYPE_CHECKING:
-    from cortex_policy.cli.options import TableFormat
+    from cortex_policy.cli.common_options import TableFormat
 
 COLUMNS = ("ID", "FIELD", "VERDICT", "WHAT CHANGED")
 OVERALL = "overall"

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from cortex_policy.cli.streams import make_stream_for_escaped_text
-from cortex_policy.core.text import count_with_noun, format_message_line
+from cortex_policy.core.text import format_count_with_noun, format_message_line
 from cortex_policy.manage.doctor.result import OK, PROBLEM, STATUSES, WARNING
-from cortex_policy.state.local_times import localize_times
+from cortex_policy.state.local_times import localize_times_if_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +32,10 @@ _STYLES = {OK: "32", WARNING: "33", PROBLEM: "1;31"}
 
 def print_check_result(result: "CheckResult") -> None:
     """Print a result: a line for it, one for the command that fixes it, and one for what was tried if that failed."""
-    message, status = format_message_line(localize_times(result.message)), f"{result.status:<{STATUS_WIDTH}}"
+    message, status = (
+        format_message_line(localize_times_if_terminal(result.message)),
+        f"{result.status:<{STATUS_WIDTH}}",
+    )
     if sys.stdout.isatty():
         message = _fold_message(message)
         status = f"\x1b[{_STYLES[result.status]}m{status}\x1b[0m"
@@ -58,18 +61,18 @@ def _print_styled_line(line: str) -> None:
     typer.echo(line, file=make_stream_for_escaped_text(sys.stdout), color=True)
 
 
-def print_counts(results: "Iterable[CheckResult]") -> None:
+def print_check_counts(results: "Iterable[CheckResult]") -> None:
     """Print how many results there are of each status."""
     found = [result.status for result in results]
     counts = [
-        f"{found.count(OK)} {OK}" if status == OK else count_with_noun(found.count(status), status)
+        f"{found.count(OK)} {OK}" if status == OK else format_count_with_noun(found.count(status), status)
         for status in STATUSES
         if status in found
     ]
-    typer.echo(f"{count_with_noun(len(found), 'check')}: {', '.join(counts)}")
+    typer.echo(f"{format_count_with_noun(len(found), 'check')}: {', '.join(counts)}")
 
 
-def result_to_json(result: "CheckResult") -> dict[str, object]:
+def check_result_to_json(result: "CheckResult") -> dict[str, object]:
     """Return a result as JSON members, null for a command that there is not."""
     return {
         "id": result.id,

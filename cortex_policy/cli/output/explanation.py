@@ -5,7 +5,7 @@ import os
 from cortex_policy.cli.streams import find_fold_width, is_colour_wanted
 from cortex_policy.core.model import UsageError
 from cortex_policy.manage.explain import explain_outcome
-from cortex_policy.render import RenderedCall, render_outcome
+from cortex_policy.render import RenderedCall, render_outcome_unless_silent
 from cortex_policy.render_explanation import format_explanation, format_explanation_json_line
 
 TYPE_CHECKING = False
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from cortex_policy.check import CallOutcome
 
 
-def render_explanation(outcome: "CallOutcome") -> RenderedCall:
+def render_outcome_with_explanation(outcome: "CallOutcome") -> RenderedCall:
     """Return the answer with its explanation; on stdout for `explain`, for a check on stderr if it is denied."""
     code, call = outcome.exit_code, outcome.call
     if outcome.is_silent or isinstance(outcome.error, UsageError):
-        return render_outcome(outcome)
+        return render_outcome_unless_silent(outcome)
     explained = explain_outcome(outcome)
     if call.json:
         return RenderedCall(code, format_explanation_json_line(outcome, explained) + "\n")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cortex_policy.core.text import escape_output, format_message_line
-from cortex_policy.manage.diff.unified import format_readable_diff
+from cortex_policy.manage.diff.unified import format_diff_lines_for_people
 
 if TYPE_CHECKING:
     from cortex_policy.manage.hooks.install_checks import Step
@@ -19,14 +19,14 @@ def print_settings_diff(change: "SettingsChange") -> None:
         typer.echo(escape_output(line))
 
 
-def print_steps(steps: "list[Step]") -> None:
+def print_steps_left_to_do(steps: "list[Step]") -> None:
     """Print what is left to do for a person, with the command if there is one."""
     for step in steps:
         command = f": `{step.command}`" if step.command else ""
         typer.echo(format_message_line(f"left to do: {step.sentence}{command}"))
 
 
-def change_to_json(change: "SettingsChange", steps: "list[Step]") -> dict[str, object]:
+def settings_change_to_json(change: "SettingsChange", steps: "list[Step]") -> dict[str, object]:
     """Return a change as JSON members, with its diff as one text and what a person has to do after it."""
     return {
         "changed": change.is_needed,
@@ -38,7 +38,7 @@ def change_to_json(change: "SettingsChange", steps: "list[Step]") -> dict[str, o
     }
 
 
-def make_status_rows(status: "AgentStatus") -> list[tuple[str, ...]]:
+def make_rows_of_agent_status(status: "AgentStatus") -> list[tuple[str, ...]]:
     """Return a row for each installed line of an agent, or one that says that there is none."""
     rows: list[tuple[str, ...]] = [
         (status.agent, hook.level, "current" if hook.is_current else "other", hook.line.root or "-", hook.file)
@@ -47,7 +47,7 @@ def make_status_rows(status: "AgentStatus") -> list[tuple[str, ...]]:
     return rows or [(status.agent, "-", "none", "-", "-")]
 
 
-def status_to_json(status: "AgentStatus") -> dict[str, object]:
+def agent_status_to_json(status: "AgentStatus") -> dict[str, object]:
     """Return the status of an agent as JSON members."""
     hooks = [
         {
@@ -68,4 +68,4 @@ def status_to_json(status: "AgentStatus") -> dict[str, object]:
 def _diff_lines(change: "SettingsChange") -> list[str]:
     if not change.is_needed:
         return []
-    return format_readable_diff(change.target.file, change.file.data or b"", change.data or b"")
+    return format_diff_lines_for_people(change.target.file, change.file.data or b"", change.data or b"")

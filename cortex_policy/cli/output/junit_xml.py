@@ -26,6 +26,6 @@ def format_junit_document(command: str, cases: list[ET.Element], output: str) ->
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{escape_xml_output(ET.tostring(suites, "unicode"))}\n'
 
 
-def escape_xml(value: str) -> str:
+def escape_characters_xml_forbids(value: str) -> str:
     """Return a value with the characters escaped that XML cannot contain."""
     return "".join(one if one.isprintable() or one in _WRITABLE else escape_unprintable(one) for one in value)

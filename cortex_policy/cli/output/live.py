@@ -5,7 +5,7 @@ import select
 import sys
 from typing import TYPE_CHECKING
 
-from cortex_policy.cli.streams import make_unescaped_stream, write_line
+from cortex_policy.cli.streams import make_unescaped_stream, write_stdout_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
@@ -50,7 +50,7 @@ def print_changes_until_closed(rows: "Callable[[], Iterable[Row]]") -> None:
         shown: dict[Hashable, str] = {}  # without rows that are gone, so that it does not grow
         for key, state, line in rows():
             shown[key] = state
-            if last_shown.get(key) != state and not write_line(line):
+            if last_shown.get(key) != state and not write_stdout_line(line):
                 return
         last_shown = shown
         if reader.poll(POLL_SECONDS * 1000):

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cortex_policy.cli.options import TableFormat
-from cortex_policy.cli.streams import is_colour_wanted, make_stream_for_escaped_text, terminal_width
+from cortex_policy.cli.common_options import TableFormat
+from cortex_policy.cli.streams import find_terminal_width_or_none, is_colour_wanted, make_stream_for_escaped_text
 from cortex_policy.core.text import escape_json_output, format_message_line
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def _print_table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     from cortex_policy.cli.output.table_layout import format_table_lines  # noqa: PLC0415 - a pipe needs none
 
     is_coloured = is_colour_wanted(is_terminal=sys.stdout.isatty())
-    lines = format_table_lines(columns, rows, terminal_width(), _style_bold if is_coloured else str)
+    lines = format_table_lines(columns, rows, find_terminal_width_or_none(), _style_bold if is_coloured else str)
     make_stream_for_escaped_text(sys.stdout).write("".join(f"{line}\n" for line in lines))
 
 
@@ -67,7 +67,7 @@ def print_warning(doubt: "GrantError | None") -> None:
         print_hints([doubt.hint])
 
 
-def print_unlogged_warning(command: str, problem: str) -> None:
+def print_warning_if_not_logged(command: str, problem: str) -> None:
     """Say on stderr that a command is done, but is not in the log."""
     if problem:
         typer.echo(

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cortex_policy.cli.output.printing import print_hints, print_table_or_tsv
-from cortex_policy.core.text import count_with_noun, format_message_line
+from cortex_policy.core.text import format_count_with_noun, format_message_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cortex_policy.cli.options import TableFormat
+    from cortex_policy.cli.common_options import TableFormat
     from cortex_policy.manage.replay.past_call import CallExample
     from cortex_policy.manage.replay.replay import Flip, ReplayResult
 
@@ -23,12 +23,11 @@ def print_replay(result: "ReplayResult", output: "TableFormat | None" = None) ->
     """Print calls whose answer changes, calls that cannot be decided, and counts."""
     print_table_or_tsv(COLUMNS, [_flip_row(flip) for flip in result.flips], output)
     for one in result.undecided:
-        calls = count_with_noun(one.count, "call")
+        calls = format_count_with_noun(one.count, "call")
         typer.echo(format_message_line(f"undecided: {one.grant}: {calls}: {one.why}"), err=True)
-    typer.echo(
-        f"of {count_with_noun(result.call_count, 'call')}: {_format_flips_summary(result)}, {result.same} as before"
-    )
-    for sentence in format_skipped_lines(result.unreadable, result.other_roots, result.earlier):
+    calls = format_count_with_noun(result.call_count, "call")
+    typer.echo(f"of {calls}: {_format_flips_summary(result)}, {result.same} as before")
+    for sentence in make_skipped_lines_sentences(result.unreadable, result.other_roots, result.earlier):
         typer.echo(f"note: {sentence}", err=True)
     print_hints(one.hint for one in result.undecided)
 
@@ -39,14 +38,14 @@ def _format_flips_summary(result: "ReplayResult") -> str:
     return f"{result.newly_allowed_count} no -> yes, {result.newly_denied_count} yes -> no{unknown}"
 
 
-def format_skipped_lines(unreadable: int, elsewhere: int, earlier: int) -> "Iterator[str]":
+def make_skipped_lines_sentences(unreadable: int, elsewhere: int, earlier: int) -> "Iterator[str]":
     """Yield a sentence for each kind of skipped line."""
     if unreadable:
-        yield f"{count_with_noun(unreadable, 'line')} of the log could not be read as a decision"
+        yield f"{format_count_with_noun(unreadable, 'line')} of the log could not be read as a decision"
     if elsewhere:
-        yield f"{count_with_noun(elsewhere, 'call')} of other roots"
+        yield f"{format_count_with_noun(elsewhere, 'call')} of other roots"
     if earlier:
-        yield f"{count_with_noun(earlier, 'call')} before the time that was asked for"
+        yield f"{format_count_with_noun(earlier, 'call')} before the time that was asked for"
 
 
 def _flip_row(flip: "Flip") -> tuple[str, ...]:
@@ -80,7 +79,7 @@ def replay_to_json(result: "ReplayResult") -> dict[str, Any]:
                 "old_reason": flip.before,
                 "new_reason": flip.after,
                 "calls": flip.count,
-                "example": example_to_json(flip.example),
+                "example": call_example_to_json(flip.example),
             }
             for flip in result.flips
         ],
@@ -90,6 +89,6 @@ def replay_to_json(result: "ReplayResult") -> dict[str, Any]:
     }
 
 
-def example_to_json(one: "CallExample") -> dict[str, object]:
+def call_example_to_json(one: "CallExample") -> dict[str, object]:
     """Return an example call as JSON members."""
     return {"action": one.action, "args": one.args, "time": one.time}

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from cortex_policy.cli.output.approvals import request_to_json
-from cortex_policy.cli.output.budget_owner import format_budget_owner, owner_to_json
-from cortex_policy.cli.output.settings import format_setting, setting_to_json
+from cortex_policy.cli.output.budget_owner import budget_owner_to_json, format_budget_owner
+from cortex_policy.cli.output.settings import format_setting_value, setting_to_json
 from cortex_policy.cli.streams import make_stream_for_escaped_text
-from cortex_policy.core.text import count_with_noun, format_message_line, join_words_that_fit
-from cortex_policy.manage.global_denials import denials_to_json
-from cortex_policy.state.local_times import localize_times
+from cortex_policy.core.text import format_count_with_noun, format_message_line, join_words_that_fit
+from cortex_policy.manage.global_denials import global_denials_to_json_members
+from cortex_policy.state.local_times import localize_times_if_terminal
 
 if TYPE_CHECKING:
     from cortex_policy.core.settings import EffectiveSetting
@@ -29,7 +29,9 @@ _STYLES = {DENIED: "bold red", HINT: "dim"}
 
 def print_status(status: "RootStatus") -> None:
     """Print the state: on a terminal in two columns that fold, else a line for each text."""
-    lines = [(label, format_message_line(localize_times(text))) for label, text in _format_status_lines(status)]
+    lines = [
+        (label, format_message_line(localize_times_if_terminal(text))) for label, text in _format_status_lines(status)
+    ]
     if sys.stdout.isatty():
         _print_columns(lines)
         return
@@ -80,7 +82,7 @@ def _grants_text(status: "RootStatus") -> str:
 
 def _setting_text(one: "EffectiveSetting") -> str:
     effective = one.effective
-    return f"{one.setting.name} = {format_setting(effective.value)} ({effective.place}: {effective.source})"
+    return f"{one.setting.name} = {format_setting_value(effective.value)} ({effective.place}: {effective.source})"
 
 
 def _budget_texts(status: "RootStatus") -> list[str]:
@@ -113,7 +115,7 @@ def _approval_texts(status: "RootStatus") -> list[str]:
     waiting = [
         f"{one.id} {one.grant} {one.action}, {one.expires_in_seconds or 0:.0f} seconds left" for one in status.requests
     ]
-    return [f"{count_with_noun(len(waiting), 'call')} waiting", *waiting] if waiting else ["no call waits"]
+    return [f"{format_count_with_noun(len(waiting), 'call')} waiting", *waiting] if waiting else ["no call waits"]
 
 
 def _print_columns(lines: "list[Line]") -> None:
@@ -129,20 +131,24 @@ def _print_columns(lines: "list[Line]") -> None:
     Console(file=make_stream_for_escaped_text(sys.stdout)).print(table)
 
 
-def status_to_json(status: "RootStatus") -> dict[str, object]:
+def root_status_to_json(status: "RootStatus") -> dict[str, object]:
     """Return the state as JSON members."""
-    owner = owner_to_json(status.owner) if status.owner is not None else {"uid": None, "user": None, "state_dir": None}
+    owner = (
+        budget_owner_to_json(status.owner)
+        if status.owner is not None
+        else {"uid": None, "user": None, "state_dir": None}
+    )
     unusable = status.unusable
     return {
         "status": "denied" if status.is_denied else "ok",
         "root": status.root.path,
-        **denials_to_json(status.denials),
+        **global_denials_to_json_members(status.denials),
         "unusable": {"problem": unusable.detail, "hint": unusable.hint} if unusable is not None else None,
         "grants": dict(Counter(row.state for row in status.grants)),
         "configured": [setting_to_json(one) for one in status.settings],
         "budgets": {
             **owner,
-            "other_users": [owner_to_json(one) for one in status.others.owners],
+            "other_users": [budget_owner_to_json(one) for one in status.others.owners],
             "not_looked_at": list(status.others.unchecked),
         },
         "audit": _audit_to_json(status),

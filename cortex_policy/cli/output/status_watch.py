@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 from cortex_policy.cli.output.approvals import find_requester_name
 from cortex_policy.cli.output.audit import format_call_cells
+from cortex_policy.cli.output.budget_bars import make_budget_bar_table
 from cortex_policy.cli.output.budget_owner import format_budget_owner
-from cortex_policy.cli.output.budget_table import make_budget_table
 from cortex_policy.cli.output.fitted_table import make_fitted_table
 from cortex_policy.core.text import format_message_line
-from cortex_policy.state.local_times import localize_times
+from cortex_policy.state.local_times import localize_times_if_terminal
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
@@ -55,7 +55,7 @@ def _head_texts(live_status: "LiveStatus") -> "list[Text]":
     # the state first, so that a long path does not fold it
     state = "checks are denied" if sentences else "checks can be allowed"
     first = _styled_text(f"{state} in {status.root.path}", "bold red" if sentences else "bold")
-    return [first, *(_styled_text(localize_times(sentence), "red") for sentence in sentences)]
+    return [first, *(_styled_text(localize_times_if_terminal(sentence), "red") for sentence in sentences)]
 
 
 def _budget_part(live_status: "LiveStatus", shown: "list[BudgetStatus]", width: int) -> "list[RenderableType]":
@@ -63,7 +63,7 @@ def _budget_part(live_status: "LiveStatus", shown: "list[BudgetStatus]", width: 
     title = format_budget_owner(owner) if owner is not None else "budgets: unknown, as the settings are invalid"
     return [
         _section_title(title, more, "cortex-policy rate watch"),
-        *([make_budget_table(shown, width)] if shown else []),
+        *([make_budget_bar_table(shown, width)] if shown else []),
     ]
 
 

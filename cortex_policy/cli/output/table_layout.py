@@ -25,11 +25,11 @@ def format_table_lines(
         if len(lines) <= MAX_FOLDED * (1 + len(rows)):
             return lines
     if not rows:
-        return fold_text((" " * GAP).join(columns), width or 0)
+        return wrap_text((" " * GAP).join(columns), width or 0)
     return _record_lines(columns, rows, width or 0, style_head)
 
 
-def measure_cell_width(text: str) -> int:
+def measure_text_width(text: str) -> int:
     """Return how many cells of a terminal a text takes."""
     if text.isascii():
         return len(text)
@@ -41,8 +41,8 @@ def measure_cell_width(text: str) -> int:
 def _column_widths(columns: "Row", rows: "Sequence[Row]", width: int | None) -> list[int] | None:
     """Return the width of each column, None if the longest words do not fit beside each other."""
     cells = list(zip(columns, *rows, strict=True))
-    widths = [max(map(measure_cell_width, column)) for column in cells]
-    least = [max(measure_cell_width(word) for cell in column for word in cell.split(" ")) for column in cells]
+    widths = [max(map(measure_text_width, column)) for column in cells]
+    least = [max(measure_text_width(word) for cell in column for word in cell.split(" ")) for column in cells]
     if width is None:
         return widths
     room = width - GAP * (len(columns) - 1)
@@ -55,12 +55,12 @@ def _column_widths(columns: "Row", rows: "Sequence[Row]", width: int | None) -> 
 
 
 def _row_lines(row: "Row", widths: list[int]) -> list[str]:
-    folded = [fold_text(cell, size) for cell, size in zip(row, widths, strict=True)]
+    folded = [wrap_text(cell, size) for cell, size in zip(row, widths, strict=True)]
     height = max(map(len, folded), default=0)
     lines = []
     for number in range(height):
         parts = [cell[number] if number < len(cell) else "" for cell in folded]
-        padded = (part + " " * (size - measure_cell_width(part)) for part, size in zip(parts, widths, strict=True))
+        padded = (part + " " * (size - measure_text_width(part)) for part, size in zip(parts, widths, strict=True))
         lines.append((" " * GAP).join(padded).rstrip())
     return lines
 
@@ -71,25 +71,25 @@ def _record_lines(columns: "Row", rows: "Sequence[Row]", width: int, style_head:
     for number, row in enumerate(rows):
         lines += [""] if number else []
         for name, cell in zip(columns, row, strict=True):
-            first, *more = fold_text(cell, max(1, width - label))
+            first, *more = wrap_text(cell, max(1, width - label))
             space = " " * (label - len(name))
             lines += [f"{style_head(name)}{space}{first}".rstrip(), *(" " * label + line for line in more)]
     return lines
 
 
-def fold_text(text: str, width: int) -> list[str]:
+def wrap_text(text: str, width: int) -> list[str]:
     """Return a text as lines of a width, broken at spaces where that is possible; at least one line."""
-    if measure_cell_width(text) <= width:
+    if measure_text_width(text) <= width:
         return [text]
     lines, line = list[str](), ""
     for word in text.split(" "):
         joined = f"{line} {word}" if line else word
-        if measure_cell_width(joined) <= width:
+        if measure_text_width(joined) <= width:
             line = joined
             continue
         lines += [line] if line else []
         line = word
-        while measure_cell_width(line) > width:
+        while measure_text_width(line) > width:
             head = _longest_fitting_start(line, width)
             lines.append(head)
             line = line[len(head) :]
@@ -99,6 +99,6 @@ def fold_text(text: str, width: int) -> list[str]:
 def _longest_fitting_start(text: str, width: int) -> str:
     """Return as much of the start of a text as fits, at least a character."""
     end = 1
-    while end < len(text) and measure_cell_width(text[: end + 1]) <= width:
+    while end < len(text) and measure_text_width(text[: end + 1]) <= width:
         end += 1
     return text[:end]

@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING
 
 from cortex_policy.core.compare.verdicts import SAME
-from cortex_policy.manage.history.timeline import Timeline, make_entry_diffs
-from cortex_policy.state.command_record import CommandRecord
+from cortex_policy.manage.history.write_and_command_timeline import Timeline, make_entry_diffs
+from cortex_policy.state.control_command_record import CommandRecord
 from cortex_policy.state.history_entry import HistoryEntry
-from cortex_policy.state.local_times import localize_times
+from cortex_policy.state.local_times import localize_times_if_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,14 +20,14 @@ WHOLE_GRANT = "grant"  # the field of a grant that is new, or allows nothing any
 INTERRUPTED = "interrupted; it may not have been done"
 
 
-def step_to_row(step: "Step", texts: "Texts") -> tuple[str, ...]:
+def timeline_step_to_row(step: "Step", texts: "Texts") -> tuple[str, ...]:
     """Return the cells of a write or a command."""
     if isinstance(step, CommandRecord):
         version, what, meaning = "-", _command_text(step), _command_meaning_text(step)
     else:
         version, what = str(step.version), f"{step.command} {', '.join(step.ids)}".strip()
         meaning = _entry_meaning_text(step, texts)
-    return (version, localize_times(step.written_at), str(step.author), what, meaning)
+    return (version, localize_times_if_terminal(step.written_at), str(step.author), what, meaning)
 
 
 def _command_text(record: CommandRecord) -> str:
@@ -38,7 +38,7 @@ def _command_text(record: CommandRecord) -> str:
 
 def _command_meaning_text(record: CommandRecord) -> str:
     is_verdict = record.verdict not in (None, SAME)
-    said = f"{record.verdict}: {record.detail}" if is_verdict else localize_times(record.detail)
+    said = f"{record.verdict}: {record.detail}" if is_verdict else localize_times_if_terminal(record.detail)
     return said if record.is_finished else "; ".join(filter(None, (INTERRUPTED, said)))
 
 

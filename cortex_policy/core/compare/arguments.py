@@ -7,7 +7,7 @@ from cortex_policy.core.arguments import find_declaration_problem, find_declared
 from cortex_policy.core.compare.declarations import (
     KEYWORDS,
     accepts_nothing,
-    allows_text,
+    allows_strings_at_any_depth,
     enumerates_objects,
     is_subset,
     is_subset_ignoring_patterns,
@@ -17,15 +17,15 @@ from cortex_policy.core.compare.verdicts import (
     SAME,
     WIDENED,
     FieldComparison,
-    choose_verdict,
     combine_verdicts,
     join_nonempty,
+    make_verdict_from_subsets,
     quote_and_join_words,
-    shorten_value,
+    shorten_value_text,
     widens,
 )
 from cortex_policy.core.model import Grant
-from cortex_policy.core.path_arguments import ALWAYS, IF_TEXT, NEVER, when_argument_is_path
+from cortex_policy.core.path_arguments import ALWAYS, IF_TEXT, NEVER, find_path_condition_of_argument
 
 _MAX_REPORTED = 20  # arguments of one change
 
@@ -86,19 +86,25 @@ def _declaration_text(grant: Grant, name: str) -> str:
 
 def _compare_argument(old: Grant, new: Grant, name: str) -> str:
     if accepts_nothing(new.args, name) or accepts_nothing(old.args, name):
-        return choose_verdict(is_inside=accepts_nothing(new.args, name), is_covered=accepts_nothing(old.args, name))
-    was_path, is_path = when_argument_is_path(old, name), when_argument_is_path(new, name)
+        return make_verdict_from_subsets(
+            is_inside=accepts_nothing(new.args, name), is_covered=accepts_nothing(old.args, name)
+        )
+    was_path, is_path = find_path_condition_of_argument(old, name), find_path_condition_of_argument(new, name)
     # an argument that is not a path is under no scope, and may even name what governs grants
     is_inside = is_subset(new.args, old.args, name) and is_path >= was_path
     if is_inside and (_meets_require_path(old, new, name) or _becomes_declared(old, new, name)):
         return WIDENED
     proof = is_subset if is_inside else is_subset_ignoring_patterns
-    return choose_verdict(is_inside=is_inside, is_covered=proof(old.args, new.args, name) and was_path >= is_path)
+    return make_verdict_from_subsets(
+        is_inside=is_inside, is_covered=proof(old.args, new.args, name) and was_path >= is_path
+    )
 
 
 def _meets_require_path(old: Grant, new: Grant, name: str) -> bool:
     """Whether calls that `require_path` denies may pass by an argument that counts as a path now."""
-    return when_argument_is_path(old, name) == NEVER != when_argument_is_path(new, name) and allows_text(new.args, name)
+    return find_path_condition_of_argument(old, name) == NEVER != find_path_condition_of_argument(
+        new, name
+    ) and allows_strings_at_any_depth(new.args, name)
 
 
 def _becomes_declared(old: Grant, new: Grant, name: str) -> bool:
@@ -107,7 +113,7 @@ def _becomes_declared(old: Grant, new: Grant, name: str) -> bool:
         return True
     if name in old.args or name in ("path", "paths"):
         return False
-    was_path = when_argument_is_path(old, name)
+    was_path = find_path_condition_of_argument(old, name)
     is_judged = was_path == ALWAYS or (was_path == IF_TEXT and find_declared_types(new.args, name) == ("string",))
     return not (old.fs_scope and is_judged)
 
@@ -118,7 +124,7 @@ def _declaration_change_text(old: Grant, new: Grant, name: str, verdict: str) ->
         return f"{why}: no call may give it"
     path = _path_sentence(old, new, name)
     if not isinstance(before, dict) or not isinstance(after, dict):
-        text = shorten_value(_declaration_text(new, name))
+        text = shorten_value_text(_declaration_text(new, name))
         sentence = f"is declared as {text}" if name in new.args else "is no longer declared"
         sentence += (
             "; `undeclared_args` allows it now" if name in new.args and _becomes_declared(old, new, name) else ""
@@ -143,13 +149,18 @@ def _keyword_change_text(keyword: str, before: dict[str, object], after: dict[st
 
 
 def _keyword_text(declaration: dict[str, object], keyword: str) -> str:
-    return shorten_value(json.dumps(declaration[keyword], ensure_ascii=False)) if keyword in declaration else ""
+    return shorten_value_text(json.dumps(declaration[keyword], ensure_ascii=False)) if keyword in declaration else ""
 
 
 def _path_sentence(old: Grant, new: Grant, name: str) -> str:
-    is_no_path = when_argument_is_path(old, name) == NEVER, when_argument_is_path(new, name) == NEVER
+    is_no_path = (
+        find_path_condition_of_argument(old, name) == NEVER,
+        find_path_condition_of_argument(new, name) == NEVER,
+    )
     if is_no_path == (False, True):
         return "is no longer a path: no scope limits it"
     if is_no_path == (True, False):
-        return "counts as a path now" + ("; it satisfies `require_path`" if allows_text(new.args, name) else "")
+        return "counts as a path now" + (
+            "; it satisfies `require_path`" if allows_strings_at_any_depth(new.args, name) else ""
+        )
     return ""

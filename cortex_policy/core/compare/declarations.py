@@ -3,14 +3,14 @@
 from math import inf
 
 from cortex_policy.core.arguments import (
-    comparison_key,
     contains_object,
     find_declaration_problem,
     find_declared_types,
-    find_value_violation,
-    map_enum_values_by_key,
+    find_value_violation_text,
+    make_comparison_key,
+    map_enum_values_by_comparison_key,
 )
-from cortex_policy.core.ecma_regex import spend_shared_steps
+from cortex_policy.core.ecma_regex import take_steps_from_shared_limit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,9 +62,9 @@ def _is_empty(declaration: "Any") -> bool:
     if values is None:
         return False
     for value in values:
-        if not find_value_violation(rest, value):
+        if not find_value_violation_text(rest, value):
             return False
-        spend_shared_steps(_STEPS_OF_A_VALUE)
+        take_steps_from_shared_limit(_STEPS_OF_A_VALUE)
     return True
 
 
@@ -78,16 +78,18 @@ def _is_subset(new: "Declarations", old: "Declarations", name: str) -> bool:
     values, known = _distinct_listed_values(new_declaration), _distinct_listed_values(old_declaration)
     if values is None:
         return known is None and _is_within(new_declaration, old_declaration)
-    keys = None if known is None else set(map(comparison_key, known))
+    keys = None if known is None else set(map(make_comparison_key, known))
     rest, old_rest = _without_listed_values(new_declaration), _without_listed_values(old_declaration)
     return all(
-        find_value_violation(rest, value)
-        or not ((keys is not None and comparison_key(value) not in keys) or find_value_violation(old_rest, value))
+        find_value_violation_text(rest, value)
+        or not (
+            (keys is not None and make_comparison_key(value) not in keys) or find_value_violation_text(old_rest, value)
+        )
         for value in values
     )
 
 
-def allows_text(declarations: "Declarations", name: str) -> bool:
+def allows_strings_at_any_depth(declarations: "Declarations", name: str) -> bool:
     """Whether a declaration allows a value that is a string, or holds one."""
     declaration = declarations.get(name, {})
     if not isinstance(declaration, dict):
@@ -134,7 +136,7 @@ def _distinct_listed_values(declaration: "dict[str, Any]") -> "Collection[Any] |
     """Return the values that a declaration lists, each once; None if it lists none."""
     if "const" in declaration:
         return [declaration["const"]]
-    return map_enum_values_by_key(declaration["enum"]).values() if "enum" in declaration else None
+    return map_enum_values_by_comparison_key(declaration["enum"]).values() if "enum" in declaration else None
 
 
 def _possible_kinds(declaration: "dict[str, Any]") -> set[str]:

@@ -13,17 +13,17 @@ from cortex_policy.core.compare.verdicts import (
     SAME,
     WIDENED,
     FieldComparison,
-    choose_verdict,
     combine_verdicts,
-    format_verb_phrases,
+    join_verbs_with_quoted_words,
+    make_verdict_from_subsets,
     quote_and_join_words,
-    shorten_value,
+    shorten_value_text,
 )
 from cortex_policy.core.decode import DATA_CLASSES
-from cortex_policy.core.engine import DEFAULTS, normalize_scope
+from cortex_policy.core.engine import DEFAULTS, trim_scope_or_none
 from cortex_policy.core.model import Grant, Settings
 from cortex_policy.core.scopes import index_scopes
-from cortex_policy.core.text import count_with_noun
+from cortex_policy.core.text import format_count_with_noun
 
 
 class GrantComparison(Value):
@@ -52,8 +52,8 @@ def format_grant_summary(grant: Grant | None) -> str:
         return "nothing"
     tool, actions = quote_and_join_words((grant.tool,)), quote_and_join_words(grant.actions)
     where = f"below {quote_and_join_words(grant.fs_scope)}" if grant.fs_scope else "on any path"
-    rate = shorten_value(str(grant.rate.per_minute))
-    args = f", {count_with_noun(len(grant.args), 'declared argument')}" if grant.args else ""
+    rate = shorten_value_text(str(grant.rate.per_minute))
+    args = f", {format_count_with_noun(len(grant.args), 'declared argument')}" if grant.args else ""
     return f"{tool} may {actions} {where}, {rate} a minute, {grant.data_class}{args}"
 
 
@@ -73,23 +73,27 @@ def _compare_actions(old: Grant, new: Grant) -> FieldComparison:
     before, after = dict.fromkeys(old.actions), dict.fromkeys(new.actions)
     added = [action for action in after if action not in before]
     dropped = [action for action in before if action not in after]
-    sentence = format_verb_phrases(("adds", added), ("drops", dropped))
+    sentence = join_verbs_with_quoted_words(("adds", added), ("drops", dropped))
     if not sentence and old.actions != new.actions:
         sentence = "the same actions, written differently"
-    return FieldComparison("actions", choose_verdict(is_inside=not added, is_covered=not dropped), sentence)
+    return FieldComparison("actions", make_verdict_from_subsets(is_inside=not added, is_covered=not dropped), sentence)
 
 
 def _compare_rate(old: Grant, new: Grant) -> FieldComparison:
     before, after = old.rate.per_minute, new.rate.per_minute
-    verdict = choose_verdict(is_inside=after <= before, is_covered=before <= after)
-    sentence = f"{shorten_value(str(before))} becomes {shorten_value(str(after))} a minute" if before != after else ""
+    verdict = make_verdict_from_subsets(is_inside=after <= before, is_covered=before <= after)
+    sentence = (
+        f"{shorten_value_text(str(before))} becomes {shorten_value_text(str(after))} a minute"
+        if before != after
+        else ""
+    )
     return FieldComparison("rate", verdict, sentence)
 
 
 def _compare_data_class(old: Grant, new: Grant) -> FieldComparison:
     # a higher class has the stricter duties
     before, after = DATA_CLASSES.index(old.data_class), DATA_CLASSES.index(new.data_class)
-    verdict = choose_verdict(is_inside=after >= before, is_covered=before >= after)
+    verdict = make_verdict_from_subsets(is_inside=after >= before, is_covered=before >= after)
     sentence = f"{old.data_class} becomes {new.data_class}" if before != after else ""
     return FieldComparison("dataClass", verdict, sentence)
 
@@ -102,13 +106,13 @@ def _compare_fs_scope(old: Grant, new: Grant, settings: Settings) -> FieldCompar
     sentence = _scope_text(old, new, added, dropped)
     if after and not before and settings.undeclared_args != "allow":
         is_inside, sentence = False, f"{sentence}; `undeclared_args` allows undeclared paths there now"
-    return FieldComparison("fsScope", choose_verdict(is_inside=is_inside, is_covered=is_covered), sentence)
+    return FieldComparison("fsScope", make_verdict_from_subsets(is_inside=is_inside, is_covered=is_covered), sentence)
 
 
 def _scopes_outside(scopes: tuple[str, ...], others: tuple[str, ...]) -> list[str]:
     """Return the scopes that can match and do not lie in others, as they are compared."""
     known, around = (
-        dict.fromkeys(prefix for prefix in map(normalize_scope, scopes) if prefix is not None),
+        dict.fromkeys(prefix for prefix in map(trim_scope_or_none, scopes) if prefix is not None),
         index_scopes(others),
     )
     return [prefix for prefix in known if not around.covers(prefix)]
@@ -120,7 +124,7 @@ def _scope_text(old: Grant, new: Grant, added: list[str], dropped: list[str]) ->
         return ""
     if not after:
         return "drops the last scope: any path is allowed"
-    if not any(normalize_scope(scope) for scope in after) and (dropped or not before):
+    if not any(trim_scope_or_none(scope) for scope in after) and (dropped or not before):
         return f"{quote_and_join_words(after)} can never match: no path is allowed"
     if not before:
         return f"any path becomes {quote_and_join_words(after)}"
@@ -128,7 +132,7 @@ def _scope_text(old: Grant, new: Grant, added: list[str], dropped: list[str]) ->
     gone = [prefix for prefix in dropped if not left.count_below(prefix)]
     cut = [prefix for prefix in dropped if left.count_below(prefix)]
     return (
-        format_verb_phrases(("adds", added), ("drops", gone), ("keeps only a part of", cut))
+        join_verbs_with_quoted_words(("adds", added), ("drops", gone), ("keeps only a part of", cut))
         or "the same paths in other words"
     )
 

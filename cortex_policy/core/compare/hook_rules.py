@@ -13,10 +13,10 @@ from cortex_policy.core.compare.verdicts import (
     SAME,
     WIDENED,
     FieldComparison,
-    choose_verdict,
     combine_verdicts,
-    format_verb_phrases,
     join_nonempty,
+    join_verbs_with_quoted_words,
+    make_verdict_from_subsets,
     quote_and_join_words,
 )
 from cortex_policy.core.hooks.hooks_toml_problems import DENY, PASS
@@ -71,8 +71,8 @@ def _compare_unmapped(old: "HookRules", new: "HookRules") -> FieldComparison:
 def _compare_guard(old: "HookRules", new: "HookRules") -> FieldComparison:
     dropped = [path for path in dict.fromkeys(old.guard) if path not in new.guard]
     added = [path for path in dict.fromkeys(new.guard) if path not in old.guard]
-    sentence = format_verb_phrases(("guards also", added), ("no longer guards", dropped))
-    return FieldComparison("guard", choose_verdict(is_inside=not dropped, is_covered=not added), sentence)
+    sentence = join_verbs_with_quoted_words(("guards also", added), ("no longer guards", dropped))
+    return FieldComparison("guard", make_verdict_from_subsets(is_inside=not dropped, is_covered=not added), sentence)
 
 
 def _compare_rules(old: "HookRules", new: "HookRules") -> "Iterator[FieldComparison]":

@@ -25,7 +25,7 @@ def combine_verdicts(verdicts: "Iterable[str]") -> str:
     """Return the verdict over several parts that each allow or deny."""
     found = set(verdicts)
     is_wider, is_narrower = bool(found & {WIDENED, BOTH}), bool(found & {NARROWED, BOTH})
-    return choose_verdict(is_inside=not is_wider, is_covered=not is_narrower)
+    return make_verdict_from_subsets(is_inside=not is_wider, is_covered=not is_narrower)
 
 
 def widens(verdict: str) -> bool:
@@ -33,14 +33,14 @@ def widens(verdict: str) -> bool:
     return verdict in {WIDENED, BOTH}
 
 
-def choose_verdict(*, is_inside: bool, is_covered: bool) -> str:
+def make_verdict_from_subsets(*, is_inside: bool, is_covered: bool) -> str:
     """Return the verdict on two sets of calls: whether the new one lies in the old one, and the old one in it."""
     if is_inside:
         return SAME if is_covered else NARROWED
     return WIDENED if is_covered else BOTH
 
 
-def format_verb_phrases(*parts: "tuple[str, list[str]]") -> str:
+def join_verbs_with_quoted_words(*parts: "tuple[str, list[str]]") -> str:
     """Return a sentence of verbs with their words; one without words is left out."""
     return "; ".join(f"{verb} {quote_and_join_words(words)}" for verb, words in parts if words)
 
@@ -53,9 +53,9 @@ def join_nonempty(*parts: str) -> str:
 def quote_and_join_words(words: "Iterable[str]") -> str:
     """Name words, in quotes where they would not be seen to end."""
     shown = [word if word and _BARE.issuperset(word) else json.dumps(word, ensure_ascii=False) for word in words]
-    return shorten_value(", ".join(shown))
+    return shorten_value_text(", ".join(shown))
 
 
-def shorten_value(text: str) -> str:
+def shorten_value_text(text: str) -> str:
     """Return the text of a value, a long one cut off."""
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."

@@ -23,12 +23,12 @@ _MEMBERS = {
 }  # fmt: skip
 
 
-def format_denial_output(agent: str, reason: str) -> tuple[bytes, bytes]:
+def make_denial_outputs(agent: str, reason: str) -> tuple[bytes, bytes]:
     """Return what goes to standard output and standard error; the exit code of a denial is always 2.
 
     An agent that is not known ('') gets the keys of all of them.
     """
-    text = reason if _is_short_line(reason) else format_denial_for_model(reason)
+    text = reason if _is_short_line(reason) else escape_reason_for_model(reason)
     members = _MEMBERS.get(agent, _ALL).replace("?", encode_basestring_ascii(text))
     output = f"{{{members}}}\n" if members else ""
     return output.encode("ascii"), text.encode("utf-8", "backslashreplace") + b"\n"
@@ -39,7 +39,7 @@ def _is_short_line(text: str) -> bool:
     return is_printable and bool(text.strip()) and len(text.encode()) <= MAX_REASON_BYTES
 
 
-def format_denial_for_model(text: str) -> str:
+def escape_reason_for_model(text: str) -> str:
     """Return a reason as a model may read it: one line of at most 2 kB, control characters escaped, never empty."""
     from cortex_policy.core.text import elide_middle, escape_unprintable  # noqa: PLC0415 - few denials need it
 

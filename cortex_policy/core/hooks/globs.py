@@ -8,7 +8,7 @@ _MAX_ALTERNATIVES = 256  # texts that the braces of a pattern stand for
 _MAX_BRACES = 32
 
 
-def find_glob_start(pattern: str) -> str:
+def find_path_before_wildcard(pattern: str) -> str:
     """Return the path that a pattern starts with, '' if it starts with a wildcard.
 
     It ends before the component that holds the first of `* ? [ { (`; without a directory it is what precedes that.

@@ -44,7 +44,7 @@ _BLANKS = str.maketrans(dict.fromkeys(_SEPARATORS, " "))
 _UNQUOTED = str.maketrans({"'": "", '"': "", "\\": "", "{": " ", "}": " "} | dict.fromkeys("=:,;|&<>()`", " "))
 
 
-def find_guarded_path_denial(path: str, call: "ToolCall", rules: "HookRules") -> str:
+def find_guarded_path_denial_text(path: str, call: "ToolCall", rules: "HookRules") -> str:
     """Return why a tool may not touch an absolute path, '' if no guarded file is there: as spelled, or resolved."""
     parts = _components(collapse_path(path))
     is_reader = call.tool in READERS and not call.mcp
@@ -57,7 +57,7 @@ def find_guarded_path_denial(path: str, call: "ToolCall", rules: "HookRules") ->
     return format_guarded_name_denial(("",)) if is_listed else ""
 
 
-def find_secret_pattern_denial(pattern: str) -> str:
+def find_secret_glob_denial_text(pattern: str) -> str:
     """Return why a pattern of file names is denied, '' if it does not name secrets."""
     for part in fold_path(pattern).translate(_PARTS_OF_PATTERN).split("/"):
         start = part[: min((at for at in map(part.find, "*?[") if at >= 0), default=len(part))]
@@ -66,7 +66,7 @@ def find_secret_pattern_denial(pattern: str) -> str:
     return ""
 
 
-def find_command_word_denial(command: str, directories: "Sequence[str]", rules: "HookRules", home: str) -> str:
+def find_guarded_word_denial_text(command: str, directories: "Sequence[str]", rules: "HookRules", home: str) -> str:
     """Return why a shell command is denied for a word that names a guarded file, '' if none does.
 
     In a directory such as `.claude` the word `settings.json` does, and after `cd .claude` or `-C .claude`.
@@ -89,7 +89,7 @@ def find_command_word_denial(command: str, directories: "Sequence[str]", rules: 
     return ""
 
 
-def may_expand_to_guarded_file(command: str) -> bool:
+def has_expansion_or_guarded_directory(command: str) -> bool:
     """Whether a shell may expand words of a command, or a word may be a directory with guarded files."""
     folded = _command_spellings(fold_path(command))
     return any(mark in command for mark in "*?[{$`") or any(mark in text for text in folded for mark in HOLDERS)
@@ -116,7 +116,7 @@ def _entered_directories(folded: str) -> "Iterator[str]":
     yield from (word for word, before in zip(words[1:], words, strict=False) if before in _ENTERING)
 
 
-def list_possible_paths(text: str, home: str) -> "Iterator[str]":
+def list_path_readings(text: str, home: str) -> "Iterator[str]":
     """Yield a path as programs may read it: as it is, without outer blanks and backslashes, from home, from a URL."""
     yield text
     trimmed = text.strip().replace("\\", "/")

@@ -9,12 +9,12 @@ from cortex_policy.core.hooks.guarded_files import (
     fold_path,
     format_guarded_name_denial,
 )
-from cortex_policy.core.hooks.shell_input import ShellSyntaxError
 from cortex_policy.core.hooks.shell_syntax import parse_simple_commands
+from cortex_policy.core.hooks.simple_commands import ShellSyntaxError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.core.hooks.shell_input import SimpleCommand
+    from cortex_policy.core.hooks.simple_commands import SimpleCommand
 
 _WILD = frozenset("*?[{")
 _NAMES: tuple[tuple[str, ...], ...] = tuple(tuple(place.split("/")) for place in PLACES if place not in HOLDERS)
@@ -27,7 +27,7 @@ _LOOKING = frozenset((
 _LOOKING_GIT = frozenset(("add", "status", "diff", "log", "show", "commit", "ls-files", "blame", "grep"))
 
 
-def find_expanded_word_denial(command: str) -> str:
+def find_expandable_word_denial_text(command: str) -> str:
     """Return why a command is denied: a word that the shell expands, or a directory that it may move; else ''."""
     try:
         commands = parse_simple_commands(command)

@@ -45,7 +45,7 @@ class HookRules(Value):
     rules: tuple[HookRule, ...]
 
 
-def decode_rules_document(document: "Members") -> HookRules:
+def decode_valid_rules_document(document: "Members") -> HookRules:
     """Return the rules of a document without a problem, as `rules_to_document` returns it."""
     rules = tuple(map(_decode_rule, document.get("rule", ())))
     return HookRules(document.get("unmapped", DENY), tuple(document.get("guard", ())), rules)
@@ -74,7 +74,7 @@ def _rule_to_document(rule: HookRule) -> "Members":
     return document
 
 
-def select_rules_for_call(call: "ToolCall", rules: "HookRules") -> "list[RuleMatch]":
+def select_deciding_rules(call: "ToolCall", rules: "HookRules") -> "list[RuleMatch]":
     """Return the rules that decide a call: the first that fits, and after one for sub-agents with a grant the next.
 
     Raises InputError if the name of an MCP tool can be read in several ways that do not fit the same rules: some
@@ -121,18 +121,19 @@ def _match_rule(
     ):
         return None
     if reading is None:
-        parts = (match_wildcard(pattern, call.tool) for pattern in rule.tools)
+        parts = (find_wildcard_text_or_none(pattern, call.tool) for pattern in rule.tools)
         return next((part for part in parts if part is not None), None)
     server, tool = reading
     pairs = (pattern.partition("/") for pattern in rule.mcp)
     is_fit = any(
-        match_wildcard(left, server) is not None and match_wildcard(fold(right), fold(tool)) is not None
+        find_wildcard_text_or_none(left, server) is not None
+        and find_wildcard_text_or_none(fold(right), fold(tool)) is not None
         for left, _, right in pairs
     )
     return tool if is_fit else None
 
 
-def match_wildcard(pattern: str, name: str) -> str | None:
+def find_wildcard_text_or_none(pattern: str, name: str) -> str | None:
     """Return what the one `*` of a pattern stands for, '' if it has none or more; None if the name does not match.
 
     A `*` is any run of characters but `/`.

@@ -1,7 +1,7 @@
 """The bytes of hooks.toml to its rules."""
 
 from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES, MalformedError
-from cortex_policy.core.hooks.hooks_toml_problems import HookRulesError, decode_rules
+from cortex_policy.core.hooks.hooks_toml_problems import HookRulesError, check_and_decode_rules_document
 from cortex_policy.core.model import GRANT_INVALID, GrantError
 from cortex_policy.core.toml import decode_toml
 
@@ -15,6 +15,6 @@ def decode_hooks_toml(data: bytes) -> "HookRules":
     if len(data) > MAX_BYTES:
         raise GrantError(GRANT_INVALID, f"`{HOOKS_TOML}` is larger than {MAX_BYTES} bytes")
     try:
-        return decode_rules(decode_toml(data))
+        return check_and_decode_rules_document(decode_toml(data))
     except (MalformedError, HookRulesError) as error:
         raise GrantError(GRANT_INVALID, f"`{HOOKS_TOML}`: {error}") from None

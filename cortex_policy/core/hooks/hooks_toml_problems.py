@@ -15,9 +15,9 @@ from cortex_policy.core.hooks import (
     TEXT_KEYS,
     TOOL_ACTION,
 )
-from cortex_policy.core.hooks.hook_rules import HookRules, decode_rules_document
+from cortex_policy.core.hooks.hook_rules import HookRules, decode_valid_rules_document
 from cortex_policy.core.hooks.payload import AGENTS
-from cortex_policy.core.hooks.tool_inputs import input_label_has_member, parse_input_label
+from cortex_policy.core.hooks.tool_inputs import input_label_has_member, parse_input_label_or_none
 from cortex_policy.core.path_arguments import NEVER, find_path_condition_of_name
 
 TYPE_CHECKING = False
@@ -54,12 +54,12 @@ class HooksTomlProblem(Value):
     at_key: bool = False
 
 
-def decode_rules(document: object) -> HookRules:
+def check_and_decode_rules_document(document: object) -> HookRules:
     """Return the rules of a decoded hooks.toml; raise HookRulesError with its first problem."""
-    problems = find_hooks_toml_problems(document)
+    problems = find_rules_document_problems(document)
     if problems or not isinstance(document, dict):
         raise HookRulesError(_format_hooks_toml_problem(problems[0]))
-    return decode_rules_document(document)
+    return decode_valid_rules_document(document)
 
 
 def _format_hooks_toml_problem(problem: HooksTomlProblem) -> str:
@@ -68,7 +68,7 @@ def _format_hooks_toml_problem(problem: HooksTomlProblem) -> str:
     return f"rule {int(problem.keys[1]) + 1}: {problem.message}" if in_rule else problem.message
 
 
-def find_hooks_toml_problems(document: object) -> list[HooksTomlProblem]:
+def find_rules_document_problems(document: object) -> list[HooksTomlProblem]:
     """Return every problem of a decoded hooks.toml, none if it is right."""
     if not isinstance(document, dict):
         return [HooksTomlProblem((), WRONG_VALUE, "a hooks.toml is a table")]
@@ -126,9 +126,9 @@ def _unknown_keys(above: "Keys", members: "Members", known: "Sequence[str]") -> 
 
 def _nearest_word_hint(word: str, words: "Sequence[str]") -> str:
     from cortex_policy.core.closest_match import find_closest_word  # noqa: PLC0415 - only for a problem
-    from cortex_policy.core.text import did_you_mean  # noqa: PLC0415 - as above
+    from cortex_policy.core.text import format_did_you_mean_hint  # noqa: PLC0415 - as above
 
-    return did_you_mean(find_closest_word(word, words)) or f"one of {', '.join(words)}"
+    return format_did_you_mean_hint(find_closest_word(word, words)) or f"one of {', '.join(words)}"
 
 
 def _choice_problems(above: "Keys", members: "Members", key: str, words: "Sequence[str]") -> list[HooksTomlProblem]:
@@ -245,7 +245,7 @@ def _label_problems(above: "Keys", texts: "Texts") -> list[HooksTomlProblem]:
         HooksTomlProblem((*above, key, index), WRONG_VALUE, f"`{label}` in `{key}` does not name an input", hint)
         for key in LABEL_KEYS
         for index, label in texts.get(key, ())
-        if parse_input_label(label) is None
+        if parse_input_label_or_none(label) is None
     ]
 
 

@@ -17,26 +17,26 @@ from cortex_policy.core.hooks.known_programs import (
     TAKES_COMMAND_TEXT,
     ProgramWords,
 )
-from cortex_policy.core.hooks.shell_input import (
+from cortex_policy.core.hooks.shell_syntax import MAX_NESTING, parse_simple_commands
+from cortex_policy.core.hooks.simple_commands import (
     COPIERS,
     QUIET,
     ShellSyntaxError,
     ShellWord,
     SimpleCommand,
     copies_agent_input,
+    is_scripted_filter_of_agent_input,
     is_stream,
-    may_read_agent_input,
-    runs_agent_input,
+    may_input_come_from_agent,
 )
-from cortex_policy.core.hooks.shell_syntax import MAX_NESTING, parse_simple_commands
 from cortex_policy.core.hooks.wrapper_commands import (
     find_exec_commands,
-    find_interpreter_usage,
-    find_program_arguments,
-    is_package_name,
+    find_interpreter_or_none,
+    find_words_after_program,
+    is_after_subcommand_starting_nothing,
     is_surely_started_program,
     may_be_started_program,
-    may_unknown_program_start,
+    may_unknown_program_start_word,
     strip_version,
 )
 
@@ -73,7 +73,7 @@ def _is_open_command(command: "SimpleCommand", depth: int) -> bool:
         return True
     if at == len(words):
         return False
-    if (command.is_substituted and copies_agent_input(command)) or runs_agent_input(command):
+    if (command.is_substituted and copies_agent_input(command)) or is_scripted_filter_of_agent_input(command):
         return True
     return _takes_commands(command, at, depth) or _starts_open_program(command, at, depth)
 
@@ -121,10 +121,10 @@ def _takes_commands(command: "SimpleCommand", at: int, depth: int) -> bool:
     if word.text in DATA:
         return False
     if name in (".", "source"):
-        return any(map(is_stream, rest[:1])) and may_read_agent_input(command)
+        return any(map(is_stream, rest[:1])) and may_input_come_from_agent(command)
     if name in ("eval", "trap"):
         return _opens_when_run(rest if name == "eval" else rest[:1], depth)
-    usage = find_interpreter_usage(word)
+    usage = find_interpreter_or_none(word)
     if usage is None or (name in _APPENDING and _appends_to_data(command, at)):
         return False
     return _reads_agent_commands(command, at, usage, depth)
@@ -137,7 +137,7 @@ def _appends_to_data(command: "SimpleCommand", at: int) -> bool:
 
 
 def _reads_agent_commands(command: "SimpleCommand", at: int, usage: "InterpreterUsage", depth: int) -> bool:
-    words = find_program_arguments(command, at)
+    words = find_words_after_program(command, at)
     base = strip_version(command.words[at])
     ends = _ENDS | (_ENDS_OF_SOME if base in _WITH_SHORT else frozenset())
     if len(words) == 1 and words[0].text in ends:
@@ -147,17 +147,17 @@ def _reads_agent_commands(command: "SimpleCommand", at: int, usage: "Interpreter
     ).reads_commands_from_stdin(words, is_stream):
         return False
     is_terminal = base == "xargs" and any(word.text == "--open-tty" or word.text[:2] == "-o" for word in words)
-    return usage.has_terminal or is_terminal or may_read_agent_input(command)
+    return usage.has_terminal or is_terminal or may_input_come_from_agent(command)
 
 
 def _starts_open_program(command: "SimpleCommand", at: int, depth: int) -> bool:
     """Whether a program that starts others, or that is not known, starts one that takes commands."""
     program = command.words[at]
     if _runs_commands_from_stream(command):
-        return may_read_agent_input(command)
+        return may_input_come_from_agent(command)
     if program.text in DATA:
         return _data_starts_program(command, at, depth)
-    if _asks_for_prompt(command, at) and may_read_agent_input(command):
+    if _asks_for_prompt(command, at) and may_input_come_from_agent(command):
         return True
     rest = command.words[at + 1 :]
     is_question = program.program_name() == "command" and bool(rest) and rest[0].text in ("-v", "-V")
@@ -205,7 +205,9 @@ def _finder_starts_program(command: "SimpleCommand", at: int, depth: int) -> boo
     if depth > MAX_NESTING:
         raise ShellSyntaxError
     return any(
-        _takes_commands(one, 0, depth + 1) or runs_agent_input(one) or _starts_open_program(one, 0, depth + 1)
+        _takes_commands(one, 0, depth + 1)
+        or is_scripted_filter_of_agent_input(one)
+        or _starts_open_program(one, 0, depth + 1)
         for one in find_exec_commands(command, at)
     )
 
@@ -239,11 +241,11 @@ def _is_open_program_at(command: "SimpleCommand", place: int, at: int, depth: in
         return True  # without quotes, what it writes may have a second word: `env x=$(cat y)`
     if (is_text and "$" in word.text) or not _SPECIAL.isdisjoint(word.text.replace("$()", "")):
         return _opens_in_text(word.text, depth, is_command=is_text)
-    is_starter |= name in MANAGERS and not is_package_name(command, place, at)
-    if not is_starter and not may_unknown_program_start(command, place, at):
+    is_starter |= name in MANAGERS and not is_after_subcommand_starting_nothing(command, place, at)
+    if not is_starter and not may_unknown_program_start_word(command, place, at):
         return False
     is_next = may_be_started_program(command, place, at)
     if is_next and name in _RUN_BUILTINS and word.program_name() in _BUILTINS:
         return _takes_commands(command, place, depth)
     is_known = not word.is_expanded or strip_version(word) in INTERPRETERS or is_next
-    return is_known and find_interpreter_usage(word) is not None and _takes_commands(command, place, depth)
+    return is_known and find_interpreter_or_none(word) is not None and _takes_commands(command, place, depth)

@@ -1,13 +1,13 @@
 """What programs do with their words: which of them run what they read on their standard input (docs/hooks.md)."""
 
 from cortex_policy.core import Value
-from cortex_policy.core.hooks.shell_input import word_set
+from cortex_policy.core.hooks.simple_commands import make_word_set
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from cortex_policy.core.hooks.shell_input import ShellWord
+    from cortex_policy.core.hooks.simple_commands import ShellWord
 
 
 class InterpreterUsage(Value):
@@ -30,11 +30,15 @@ class InterpreterUsage(Value):
 
 
 def _usage(values: str = "", code: str = "", opens: str = "", closes: str = "", operands: int = 1) -> InterpreterUsage:
-    return InterpreterUsage(word_set(values), word_set(code), word_set(opens), word_set(closes), operands)
+    return InterpreterUsage(
+        make_word_set(values), make_word_set(code), make_word_set(opens), make_word_set(closes), operands
+    )
 
 
 def _shell(values: str, code: str, opens: str, operands: int = 1) -> InterpreterUsage:
-    return InterpreterUsage(word_set(values), word_set(code), word_set(opens), operands=operands, is_shell=True)
+    return InterpreterUsage(
+        make_word_set(values), make_word_set(code), make_word_set(opens), operands=operands, is_shell=True
+    )
 
 
 def _usages_by_name(rows: "Iterable[tuple[str, InterpreterUsage]]") -> dict[str, InterpreterUsage]:
@@ -56,8 +60,13 @@ INTERPRETERS = _usages_by_name((
         "i --interactive inspect",
     )),
     ("deno bun", _usage(opens="repl")),
-    ("ruby", InterpreterUsage(word_set("r I C E"), word_set("e"), attached=word_set("i K T W x F 0"))),
-    ("perl", InterpreterUsage(code=word_set("e E"), opens=word_set("d"), attached=word_set("i 0 l m M F x I C D"))),
+    ("ruby", InterpreterUsage(make_word_set("r I C E"), make_word_set("e"), attached=make_word_set("i K T W x F 0"))),
+    (
+        "perl",
+        InterpreterUsage(
+            code=make_word_set("e E"), opens=make_word_set("d"), attached=make_word_set("i 0 l m M F x I C D")
+        ),
+    ),
     ("php", _usage("d c z t", "r B R E F f", "a")),
     ("lua luajit", _usage("l", "e", "i")),
     ("r", _usage("", "e f", "", "--file --args")),
@@ -102,30 +111,30 @@ OPENERS = _usages_by_name((
     ("psql", _usage("d h p U v", "c f l --command --file --list", operands=0)),
     ("mysql mariadb mongosh mongo", _usage("u h P D", "e --execute --eval", operands=0)),
     ("sqlite3 duckdb", _usage(operands=2)),
-    (_EDITORS, InterpreterUsage(closes=word_set("--batch --script --headless"), operands=0, has_terminal=True)),
+    (_EDITORS, InterpreterUsage(closes=make_word_set("--batch --script --headless"), operands=0, has_terminal=True)),
 ))  # fmt: skip
 # they run what is after their options and perhaps another word
-STARTERS = word_set(
+STARTERS = make_word_set(
     "env sudo doas run0 exec command builtin nohup setsid time nice ionice stdbuf unbuffer busybox toybox timeout "
     "chrt taskset setarch linux64 linux32 prlimit numactl rlwrap strace ltrace flock watch xargs parallel chroot "
     "unshare nsenter fakeroot runuser setpriv systemd-run systemd-nspawn machinectl pkexec firejail bwrap "
     "dbus-run-session xvfb-run ssh-agent sg choom"
 )
-TAKES_COMMAND_TEXT = word_set("env script su sg runuser flock watch ssh parallel xargs nix-shell")
+TAKES_COMMAND_TEXT = make_word_set("env script su sg runuser flock watch ssh parallel xargs nix-shell")
 # names that are hardly anything else after a program that is not known
-CLEAR_NAMES = word_set(SHELL_NAMES) | word_set(
+CLEAR_NAMES = make_word_set(SHELL_NAMES) | make_word_set(
     "python pypy ipython bpython ptpython node nodejs irb pry ruby perl lua luajit julia jshell ghci tclsh ts-node"
 )
 # they start programs too, but some of their words are names of packages
-MANAGERS = word_set(
+MANAGERS = make_word_set(
     "uv uvx pipx npx bunx bundle conda mamba micromamba pdm hatch tox mise asdf poetry pipenv direnv nix nix-shell"
 )
-STREAM_OPTIONS = word_set("-f -P --file --script run")  # of what runs: `make -f -`, `go run -`
-PYTHON_PROMPTS = word_set("code pdb asyncio idlelib pty ipython bpython ptpython ptipython xonsh")
-PROMPTS = word_set("repl console shell dbshell tinker shell_plus")  # as a last word: `poetry shell`
-CONTAINERS = word_set("docker podman nerdctl kubectl oc lxc incus docker-compose")
+STREAM_OPTIONS = make_word_set("-f -P --file --script run")  # of what runs: `make -f -`, `go run -`
+PYTHON_PROMPTS = make_word_set("code pdb asyncio idlelib pty ipython bpython ptpython ptipython xonsh")
+PROMPTS = make_word_set("repl console shell dbshell tinker shell_plus")  # as a last word: `poetry shell`
+CONTAINERS = make_word_set("docker podman nerdctl kubectl oc lxc incus docker-compose")
 # their words are data
-DATA = word_set(
+DATA = make_word_set(
     ": true false echo printf test [ [[ which whereis type hash man info apropos whatis ls ll dir tree stat file "
     "cat head tail wc grep egrep fgrep zgrep rg ag ack awk gawk mawk nawk sed cd pushd popd pwd mkdir rmdir rm cp "
     "mv ln touch chmod chown chgrp du df git gh hub svn hg apt apt-get aptitude apt-cache dpkg yum dnf pacman apk "
@@ -137,14 +146,14 @@ DATA = word_set(
 )
 # the words of some of them that start others
 DATA_STARTERS = {
-    "git": word_set("-x --exec run foreach"),
-    **dict.fromkeys(("npm", "yarn", "pnpm"), word_set("exec x dlx")),
+    "git": make_word_set("-x --exec run foreach"),
+    **dict.fromkeys(("npm", "yarn", "pnpm"), make_word_set("exec x dlx")),
 }
-FIND_STARTERS = word_set("-exec -execdir -ok -okdir -x -X --exec --exec-batch")
-OPTIONS_WITH_COMMAND = word_set("-- --exec --command --cmd --shell --run")
-GROUPS = word_set("pip python tool env compose")  # of subcommands: `uv pip install`
+FIND_STARTERS = make_word_set("-exec -execdir -ok -okdir -x -X --exec --exec-batch")
+OPTIONS_WITH_COMMAND = make_word_set("-- --exec --command --cmd --shell --run")
+GROUPS = make_word_set("pip python tool env compose")  # of subcommands: `uv pip install`
 # subcommands whose operand is the name of a package or a shell
-NOT_STARTERS = word_set(
+NOT_STARTERS = make_word_set(
     "install add create remove uninstall upgrade update search info show list pull push build tag completion "
     "completions init hook download reinstall outdated pin use"
 )

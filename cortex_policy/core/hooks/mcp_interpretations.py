@@ -6,13 +6,13 @@ Servers in Go and C# take `Path` for `path`, some in C end a name at a NUL, some
 
 from cortex_policy.core.decode import MAX_DEPTH, MalformedError, decode_json
 from cortex_policy.core.hooks import INPUT_ACTION, InputError
-from cortex_policy.core.hooks.tool_inputs import find_values, parse_input_label, remove_members
+from cortex_policy.core.hooks.tool_inputs import find_values_at_label, parse_input_label_or_none, remove_members
 from cortex_policy.core.path_arguments import (
     IF_TEXT,
     NEVER,
+    find_path_arguments,
+    find_path_condition_of_argument,
     find_path_condition_of_name,
-    path_arguments,
-    when_argument_is_path,
 )
 
 TYPE_CHECKING = False
@@ -35,7 +35,7 @@ _CONTAINERS = ("[", "{")
 _CONTAINERS_AND_TEXTS = (*_CONTAINERS, '"')
 
 
-def fold_name(name: str) -> str:
+def fold_name_as_servers_do(name: str) -> str:
     """Return what is the same for all names that some server takes for one; JavaScript trims byte order marks, too."""
     return name.partition("\0")[0].replace("\ufeff", "").strip().casefold()
 
@@ -97,7 +97,7 @@ def _read_json(name: str, text: str) -> object:
     raise InputError(f"the input `{name}` is JSON that servers may read in different ways")
 
 
-def select_json_texts_of_rule(rule: "HookRule", args: "Inputs", json_texts: "Inputs") -> "Inputs":
+def select_json_texts_not_ignored(rule: "HookRule", args: "Inputs", json_texts: "Inputs") -> "Inputs":
     """Return what a server may read in texts that the rule does not ignore.
 
     Raises InputError if a server may read other inputs than those that the rule reads.
@@ -112,16 +112,18 @@ def select_json_texts_of_rule(rule: "HookRule", args: "Inputs", json_texts: "Inp
 
 
 def _is_read_in_two_ways(label: str, args: "Inputs", texts: "Inputs") -> bool:
-    parsed = parse_input_label(label)
+    parsed = parse_input_label_or_none(label)
     if parsed is None or parsed[0][0] not in texts:
         return False
     name = parsed[0][0]
-    return isinstance(args[name], str) or [*find_values(args, label)] != [*find_values(texts, label)]
+    return isinstance(args[name], str) or [*find_values_at_label(args, label)] != [*find_values_at_label(texts, label)]
 
 
 def _check_names(args: "Inputs", rule: "HookRule") -> None:
     """Raise InputError for the name of an input that a server may take for one that the rule reads."""
-    labels = [parsed[0] for label in (*rule.paths, *rule.globs, *rule.patch) if (parsed := parse_input_label(label))]
+    labels = [
+        parsed[0] for label in (*rule.paths, *rule.globs, *rule.patch) if (parsed := parse_input_label_or_none(label))
+    ]
     action = [rule.action[len(INPUT_ACTION) : -1]] if rule.action.startswith(INPUT_ACTION) else []
     top = _names_by_fold([*action, *(steps[0] for steps in labels)])
     _check_members(args, top, _names_by_fold(step for steps in labels for step in steps[1:] if step != _EACH))
@@ -129,7 +131,7 @@ def _check_names(args: "Inputs", rule: "HookRule") -> None:
 
 def _fold_argument(name: str) -> str:
     """Return what is the same for the names of an argument: some servers take `fileMode` for `file_mode`, too."""
-    return fold_name(name).replace("_", "").replace("-", "")
+    return fold_name_as_servers_do(name).replace("_", "").replace("-", "")
 
 
 def _names_by_fold(names: "Iterable[str]") -> "dict[str, set[str]]":
@@ -159,7 +161,7 @@ def _misspelling_text(name: str, known: "dict[str, set[str]]") -> str:
     return "" if not meant or name in meant else f"some servers take the input `{name}` for `{min(meant)}`"
 
 
-def find_misread_argument(grant: "Grant", args: "Inputs", json_texts: "Inputs") -> str:
+def find_misread_argument_text(grant: "Grant", args: "Inputs", json_texts: "Inputs") -> str:
     """Return why a server may read other arguments than those that the grant declares; '' if it does not."""
     declared = _names_by_fold(grant.args)
     for name in args:
@@ -167,7 +169,7 @@ def find_misread_argument(grant: "Grant", args: "Inputs", json_texts: "Inputs") 
             return why
     for name in json_texts:
         # a path by its name alone is asked in both readings
-        if when_argument_is_path(grant, name) > find_path_condition_of_name(name):
+        if find_path_condition_of_argument(grant, name) > find_path_condition_of_name(name):
             return f"some servers read a text in `{name}` as JSON"
     if None in _paths_in_json(grant, args, json_texts):
         return "a text that some servers read as JSON has a path that is not a string"
@@ -181,13 +183,13 @@ def find_paths_in_json_texts(grant: "Grant", args: "Inputs", json_texts: "Inputs
 
 def _paths_in_json(grant: "Grant", args: "Inputs", json_texts: "Inputs") -> "Iterator[str | None]":
     judged = {name: value for name, value in json_texts.items() if not _is_exempt(grant, name, args[name])}
-    return (path for _, path, is_path in path_arguments(grant, judged) if is_path)
+    return (path for _, path, is_path in find_path_arguments(grant, judged) if is_path)
 
 
 def _is_exempt(grant: "Grant", name: str, value: object) -> bool:
     """Whether the grant says that a text is no path; members of an object are paths by their own names."""
     return (
         isinstance(value, str)
-        and when_argument_is_path(grant, name) == NEVER
+        and find_path_condition_of_argument(grant, name) == NEVER
         and find_path_condition_of_name(name) >= IF_TEXT
     )

@@ -13,7 +13,7 @@ _SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 _JOINTS = {"claude": "__", "codex": "__", "gemini": "_", "vscode": "_", "copilot": "-", "cursor": ""}
 
 
-def list_possible_mcp_tools(agent: str, tool: str, document: "dict[str, Any]") -> "Readings":
+def list_mcp_name_readings(agent: str, tool: str, document: "dict[str, Any]") -> "Readings":
     """Return each (server, tool) that a name may stand for, at least one; raise PayloadError for what is not a name.
 
     A server that the agent does not name is ''.

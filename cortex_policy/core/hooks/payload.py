@@ -136,6 +136,6 @@ def _read_mcp_names(agent: str, tool: str, document: "Members") -> tuple[tuple[s
     is_told = document.get("mcp_server") is not None or document.get("mcp_context") is not None
     if not is_told and not tool.startswith(("mcp_", "MCP:")) and (agent != "copilot" or "-" not in tool):
         return ()
-    from cortex_policy.core.hooks.mcp_names import list_possible_mcp_tools  # noqa: PLC0415 - most tools are the agent's own
+    from cortex_policy.core.hooks.mcp_names import list_mcp_name_readings  # noqa: PLC0415 - most tools are the agent's own
 
-    return list_possible_mcp_tools(agent, tool, document)
+    return list_mcp_name_readings(agent, tool, document)

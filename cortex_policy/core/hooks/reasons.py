@@ -3,7 +3,7 @@
 INVARIANT: no sentence holds a command that changes a grant, or a path of the policy: a model with a shell would use it.
 """
 
-from cortex_policy.core.hooks.ruling_denial import ASK, CHANGE, POLICY_SENTENCE, redact_policy_paths
+from cortex_policy.core.hooks.ruling_denial import ASK, CHANGE, POLICY_SENTENCE, redact_sentence_about_policy
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     APPROVAL_REQUIRED,
@@ -39,7 +39,7 @@ def _denial_text(check: "GrantCheck", grant: "Grant", decision: "Decision") -> s
     if decision.reason is ACTION_NOT_ALLOWED:
         return f"the grant allows only {_list_in_backticks(grant.actions)}. {ASK}"
     if decision.reason is ARGUMENT_NOT_ALLOWED:
-        return f"{redact_policy_paths(decision.detail) or 'an argument is not allowed'}. {CHANGE}"
+        return f"{redact_sentence_about_policy(decision.detail) or 'an argument is not allowed'}. {CHANGE}"
     if decision.reason is PATH_OUTSIDE_SCOPE:
         return _call_paths_text(check, grant, decision.detail)
     if decision.reason is APPROVAL_REQUIRED:
@@ -50,7 +50,7 @@ def _denial_text(check: "GrantCheck", grant: "Grant", decision: "Decision") -> s
 
 
 def _call_paths_text(check: "GrantCheck", grant: "Grant", detail: str) -> str:
-    why = redact_policy_paths(detail)
+    why = redact_sentence_about_policy(detail)
     if why == POLICY_SENTENCE:
         return f"{why}. {ASK}"
     return " ".join(filter(None, (f"{why or 'a path is not allowed'}.", _allowed_paths_text(check, grant), CHANGE)))

@@ -8,13 +8,13 @@ from cortex_policy.core.decode import has_surrogate
 from cortex_policy.core.engine import find_path_syntax_problem
 from cortex_policy.core.hooks import DENY, InputError
 from cortex_policy.core.hooks.guarded_files import (
-    find_command_word_denial,
-    find_guarded_path_denial,
-    find_secret_pattern_denial,
-    list_possible_paths,
-    may_expand_to_guarded_file,
+    find_guarded_path_denial_text,
+    find_guarded_word_denial_text,
+    find_secret_glob_denial_text,
+    has_expansion_or_guarded_directory,
+    list_path_readings,
 )
-from cortex_policy.core.hooks.hook_rules import find_action_of_rule, select_rules_for_call
+from cortex_policy.core.hooks.hook_rules import find_action_of_rule, select_deciding_rules
 from cortex_policy.core.hooks.payload import CANARY, ToolCall
 from cortex_policy.core.hooks.tool_inputs import (
     contains_surrogate,
@@ -22,13 +22,13 @@ from cortex_policy.core.hooks.tool_inputs import (
     find_globs_in_known_inputs,
     find_globs_of_rule,
     find_paths_of_rule,
-    find_values,
+    find_values_at_label,
     find_working_directories,
     remove_members,
     walk_texts,
 )
 from cortex_policy.core.model import Grant, Rate
-from cortex_policy.core.path_arguments import path_arguments
+from cortex_policy.core.path_arguments import find_path_arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Ruling(Value):
     """What the rules say of a call: why it is denied ('' if it is not), and what its grants are asked, all of them.
 
     `paths` are absolute, and spelled as the call spells them: whatever links they lead through, none may end where
-    `find_guarded_path_denial` says why it is denied. That holds without a check too.
+    `find_guarded_path_denial_text` says why it is denied. That holds without a check too.
     """
 
     denial: str
@@ -111,7 +111,7 @@ class _Judge:
             why = f"`{CANARY}` is not a tool: a hook always denies it, which shows that the hook works"
             raise InputError(why, is_final=True)
         self._call, self._rules, self._home = call, rules, home
-        self._fits = select_rules_for_call(call, rules)
+        self._fits = select_deciding_rules(call, rules)
         self._json_texts = self._read_json_texts() if call.mcp else {}
         self._readings = [call]
         if self._json_texts:
@@ -143,12 +143,14 @@ class _Judge:
         patterns = [pattern for rule in fitting for _, pattern in find_globs_of_rule(rule, self._call.inputs)]
         for reading in self._readings:
             inputs = reading.inputs
-            self._raise_if_guarded(path for _, path, _ in path_arguments(_BY_NAME_ALONE, inputs) if path is not None)
+            self._raise_if_guarded(
+                path for _, path, _ in find_path_arguments(_BY_NAME_ALONE, inputs) if path is not None
+            )
             self._raise_if_guarded(text for text in walk_texts(inputs) if text.lstrip()[:5].casefold() == "file:")
             patterns += find_globs_in_known_inputs(reading)
         for pattern in patterns:
             spelled = f"{self._call.cwd}/{pattern}"
-            if why := self._why_pattern_is_secret(pattern) or find_guarded_path_denial(
+            if why := self._why_pattern_is_secret(pattern) or find_guarded_path_denial_text(
                 spelled, self._call, self._rules
             ):
                 raise InputError(why, is_final=True)
@@ -156,20 +158,20 @@ class _Judge:
     @staticmethod
     def _why_pattern_is_secret(pattern: str) -> str:
         if "{" not in pattern:
-            return find_secret_pattern_denial(pattern)
+            return find_secret_glob_denial_text(pattern)
         from cortex_policy.core.hooks.globs import expand_braces  # noqa: PLC0415 - few patterns have braces
 
-        return next(filter(None, map(find_secret_pattern_denial, expand_braces(pattern))), "")
+        return next(filter(None, map(find_secret_glob_denial_text, expand_braces(pattern))), "")
 
     def _raise_if_guarded(self, paths: "Iterable[str]") -> None:
         """Raise InputError for a path that leads to a guarded file, as text; note where else it may lead."""
         for path in dict.fromkeys(paths):
             if "\0" in path or has_surrogate(path):
                 raise InputError("a path contains a NUL or an incomplete character")
-            for spelled in list_possible_paths(path, self._home):
+            for spelled in list_path_readings(path, self._home):
                 tops = ("",) if spelled.startswith("/") else self._directories
                 for place in [f"{top}/{spelled}" if top else spelled for top in tops]:
-                    if why := find_guarded_path_denial(place, self._call, self._rules):
+                    if why := find_guarded_path_denial_text(place, self._call, self._rules):
                         raise InputError(why, is_final=True)
                     self._paths[place] = None
 
@@ -205,61 +207,61 @@ class _Judge:
         """Return what a server may read in texts that the rule does not ignore; None for a tool that no server has."""
         if not call.mcp or not isinstance(args, dict):
             return None
-        from cortex_policy.core.hooks.mcp_interpretations import select_json_texts_of_rule  # noqa: PLC0415 - only for MCP
+        from cortex_policy.core.hooks.mcp_interpretations import select_json_texts_not_ignored  # noqa: PLC0415 - only for MCP
 
-        return select_json_texts_of_rule(rule, args, self._json_texts)
+        return select_json_texts_not_ignored(rule, args, self._json_texts)
 
     def _patch_places(self, fitting: "list[HookRule]") -> "frozenset[Place]":
         labels = [label for rule in fitting for label in rule.patch]
-        return frozenset(place for label in labels for place, _ in find_values(self._call.inputs, label))
+        return frozenset(place for label in labels for place, _ in find_values_at_label(self._call.inputs, label))
 
     def _checks_of_command(self, command: str, quoted: str) -> "Iterator[GrantCheck]":
         """Yield what a patch in a shell command asks; raise InputError for a command that no grant can allow."""
-        from cortex_policy.core.hooks.shell_commands import UNREADABLE, find_shell_command_denial  # noqa: PLC0415 - only for shells
+        from cortex_policy.core.hooks.forbidden_commands import UNREADABLE, find_forbidden_command_text  # noqa: PLC0415 - only for shells
 
         if has_surrogate(command):
             raise InputError("a command contains an incomplete character, which cannot be judged")
-        why = find_shell_command_denial(command)
+        why = find_forbidden_command_text(command)
         if quoted and why in ("", UNREADABLE):
-            why = find_shell_command_denial(quoted)
+            why = find_forbidden_command_text(quoted)
         if why:
             raise InputError(why)
-        if why := find_command_word_denial(command, self._directories, self._rules, self._home):
+        if why := find_guarded_word_denial_text(command, self._directories, self._rules, self._home):
             raise InputError(f"a word of the command is guarded: {why}", is_final=True)
-        if "." in command and may_expand_to_guarded_file(command):
-            from cortex_policy.core.hooks.guarded_globs import find_expanded_word_denial  # noqa: PLC0415 - only for shells
+        if "." in command and has_expansion_or_guarded_directory(command):
+            from cortex_policy.core.hooks.guarded_globs import find_expandable_word_denial_text  # noqa: PLC0415 - only for shells
 
-            if why := find_expanded_word_denial(command):
+            if why := find_expandable_word_denial_text(command):
                 raise InputError(f"a word of the command may become a guarded name: {why}", is_final=True)
         if "*** begin patch" in command.casefold():
             yield from self._checks_of_patch(command)
 
     def _checks_of_patch(self, command: str) -> "Iterator[GrantCheck]":
-        from cortex_policy.core.hooks.patches import find_patch, list_files_of_patch  # noqa: PLC0415 - few hold one
+        from cortex_policy.core.hooks.patches import extract_patch_from_command, list_files_of_patch  # noqa: PLC0415 - few hold one
 
-        patch, call = find_patch(command), self._call
+        patch, call = extract_patch_from_command(command), self._call
         inner = ToolCall(**{**vars(call), "tool": PATCH_TOOL, "mcp": (), "inputs": {"command": patch}})
         files = [(PATCH_TOOL, file) for file in list_files_of_patch(patch)]
         self._raise_if_guarded(file for _, file in files)
-        yield from self._checks_of_rules(select_rules_for_call(inner, self._rules), inner, files)
+        yield from self._checks_of_rules(select_deciding_rules(inner, self._rules), inner, files)
 
 
-def find_unclear_argument(grant: "Grant", check: "GrantCheck") -> str:
+def find_misread_mcp_argument_text(grant: "Grant", check: "GrantCheck") -> str:
     """Return why a server may read other arguments than the grant judges; '' if it does not."""
     if check.json_texts is None:
         return ""
-    from cortex_policy.core.hooks.mcp_interpretations import find_misread_argument  # noqa: PLC0415 - only for MCP
+    from cortex_policy.core.hooks.mcp_interpretations import find_misread_argument_text  # noqa: PLC0415 - only for MCP
 
-    return find_misread_argument(grant, check.args, check.json_texts)
+    return find_misread_argument_text(grant, check.args, check.json_texts)
 
 
-def find_outside_path_problem(grant: "Grant", request: "Request") -> str:
+def find_outside_path_text(grant: "Grant", request: "Request") -> str:
     """Return a sentence about the first path that is not below the root, as text or resolved; '' if all are.
 
     A spelling that some tools read in another way, as `~/x` or a URL, is in doubt, as it is in a grant with scopes.
     """
     path_by_key = {(path.argument, path.given): path for path in request.paths}
-    for argument, given, is_path in path_arguments(grant, request.args):
+    for argument, given, is_path in find_path_arguments(grant, request.args):
         path = path_by_key.get((argument, given)) if given is not None else None
         if is_path and given and (problem := find_path_syntax_problem(given)):
             return f"`{given}` {problem}"
@@ -269,7 +271,7 @@ def find_outside_path_problem(grant: "Grant", request: "Request") -> str:
     return ""
 
 
-def add_extra_paths(grant: "Grant", check: "GrantCheck") -> "dict[str, object]":
+def add_paths_to_arguments(grant: "Grant", check: "GrantCheck") -> "dict[str, object]":
     """Return the arguments with the other paths of the call, under a name that makes them paths for every grant."""
     paths = [path for _, path in check.path_values]
     if check.json_texts:

@@ -18,7 +18,9 @@ ASK = "Do not try again and do not look for another way: only a human can allow 
 
 def format_ruling_denial(tool: str, why: str, *, is_final: bool) -> str:
     """Return why the rules of hooks.toml deny a call before any grant is asked."""
-    return f"`{elide_middle(tool, 200)}` was not run: {redact_policy_paths(why)}. {ASK if is_final else CHANGE}"
+    return (
+        f"`{elide_middle(tool, 200)}` was not run: {redact_sentence_about_policy(why)}. {ASK if is_final else CHANGE}"
+    )
 
 
 def make_unmapped_tool_error(call: "ToolCall", rules: "HookRules") -> InputError:
@@ -30,7 +32,7 @@ def make_unmapped_tool_error(call: "ToolCall", rules: "HookRules") -> InputError
     return InputError(f"{why}; there are rules for {others}" if others else why, is_final=not others)
 
 
-def redact_policy_paths(why: str) -> str:
+def redact_sentence_about_policy(why: str) -> str:
     """Return a sentence without a path of the policy."""
     if _POLICY in why.casefold() or "governs grants" in why or "remembers calls" in why:
         return POLICY_SENTENCE

@@ -1,7 +1,15 @@
 """The simple commands in the text of a shell command, as a POSIX shell reads them (docs/hooks.md)."""
 
-from cortex_policy.core.hooks.shell_input import AGENT, OTHER, PIPE, PROCESS, ShellSyntaxError, ShellWord, SimpleCommand
-from cortex_policy.core.hooks.shell_words import WordScanner
+from cortex_policy.core.hooks.simple_commands import (
+    AGENT,
+    OTHER,
+    PIPE,
+    PROCESS,
+    ShellSyntaxError,
+    ShellWord,
+    SimpleCommand,
+)
+from cortex_policy.core.hooks.word_scanner import WordScanner
 
 MAX_NESTING = 32
 _RESERVED = frozenset((

@@ -21,7 +21,7 @@ _PATTERN_NAMES = frozenset(("glob", "globs", "include", "includes", "includepatt
 _COMMAND_NAMES = frozenset(("command", "cmd", "commands", "script"))
 
 
-def parse_input_label(label: str) -> tuple[tuple[str, ...], bool] | None:
+def parse_input_label_or_none(label: str) -> tuple[tuple[str, ...], bool] | None:
     """Return the steps of a label, and whether it may be absent (`?`); None if it is none.
 
     A step is the name of a member, or `[]` for each part of an array.
@@ -39,16 +39,16 @@ def parse_input_label(label: str) -> tuple[tuple[str, ...], bool] | None:
 
 def input_label_has_member(label: str, name: str) -> bool:
     """Whether a label leads through a member of this name."""
-    parsed = parse_input_label(label)
+    parsed = parse_input_label_or_none(label)
     return parsed is not None and name in parsed[0]
 
 
-def find_values(inputs: "dict[str, object]", label: str) -> "Iterator[tuple[Place, object]]":
+def find_values_at_label(inputs: "dict[str, object]", label: str) -> "Iterator[tuple[Place, object]]":
     """Yield each value that a label names, with its place; None for one that is absent or null.
 
     Of an array that is absent or empty nothing is yielded. Raises InputError if the label does not fit the inputs.
     """
-    parsed = parse_input_label(label)
+    parsed = parse_input_label_or_none(label)
     yield from _walk_steps(inputs, parsed[0] if parsed is not None else (label,), ())
 
 
@@ -170,9 +170,9 @@ def find_paths_of_rule(rule: "HookRule", call: "ToolCall") -> "list[PathValue]":
 
 
 def _paths_of_label(label: str, call: "ToolCall") -> "Iterator[PathValue]":
-    parsed = parse_input_label(label)
+    parsed = parse_input_label_or_none(label)
     is_optional = parsed is not None and parsed[1]
-    for place, value in find_values(call.inputs, label):
+    for place, value in find_values_at_label(call.inputs, label):
         if value is None and is_optional:
             yield _place_to_label(place), call.cwd
         else:
@@ -192,7 +192,7 @@ def _require_texts(place: str, value: object) -> "Iterator[PathValue]":
 def find_globs_of_rule(rule: "HookRule", inputs: "Inputs") -> "Iterator[PathValue]":
     """Yield (label, pattern) for each pattern that a rule names and that is there, without backslashes."""
     for label in rule.globs:
-        for place, value in find_values(inputs, label):
+        for place, value in find_values_at_label(inputs, label):
             if value is not None:
                 yield from (
                     (label, text.replace("\\", "")) for label, text in _require_texts(_place_to_label(place), value)
@@ -200,9 +200,9 @@ def find_globs_of_rule(rule: "HookRule", inputs: "Inputs") -> "Iterator[PathValu
 
 
 def _paths_of_glob(place: str, pattern: str, inputs: "Inputs") -> "Iterator[PathValue]":
-    from cortex_policy.core.hooks.globs import find_glob_start  # noqa: PLC0415 - few tools take patterns
+    from cortex_policy.core.hooks.globs import find_path_before_wildcard  # noqa: PLC0415 - few tools take patterns
 
-    directory = find_glob_start(pattern)
+    directory = find_path_before_wildcard(pattern)
     if directory:
         yield place, directory
         if not directory.startswith("/"):  # where the search may start
@@ -217,8 +217,8 @@ def _paths_of_glob(place: str, pattern: str, inputs: "Inputs") -> "Iterator[Path
 def _paths_of_patch(label: str, inputs: "Inputs") -> "Iterator[PathValue]":
     from cortex_policy.core.hooks.patches import list_files_of_patch  # noqa: PLC0415 - few tools take patches
 
-    parsed = parse_input_label(label)
-    for place, value in find_values(inputs, label):
+    parsed = parse_input_label_or_none(label)
+    for place, value in find_values_at_label(inputs, label):
         if value is None and parsed is not None and parsed[1]:
             continue
         if not isinstance(value, str):

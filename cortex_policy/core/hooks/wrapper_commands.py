@@ -11,7 +11,7 @@ from cortex_policy.core.hooks.known_programs import (
     SHELL,
     STARTERS,
 )
-from cortex_policy.core.hooks.shell_input import ShellWord, SimpleCommand
+from cortex_policy.core.hooks.simple_commands import ShellWord, SimpleCommand
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def strip_version(word: "ShellWord") -> str:
     return "python" if is_python else base
 
 
-def find_interpreter_usage(word: "ShellWord") -> "InterpreterUsage | None":
+def find_interpreter_or_none(word: "ShellWord") -> "InterpreterUsage | None":
     """Return the usage of a program that can take commands, None for another one."""
     is_replaced = word.is_expanded and not _REPLACED.isdisjoint(word.program_name())
     if is_replaced or word.text.startswith("/proc/"):
@@ -69,23 +69,23 @@ def _may_have_value(program: "ShellWord", option: "ShellWord") -> bool:
     return text[:1] == "-" and text not in ("--", *flags) and not is_attached
 
 
-def may_unknown_program_start(command: "SimpleCommand", place: int, at: int) -> bool:
+def may_unknown_program_start_word(command: "SimpleCommand", place: int, at: int) -> bool:
     """Whether a program that is not known may start a word."""
     word, before = command.words[place], command.words[place - 1].text
     directory, slash, _ = word.text.rpartition("/")
     if strip_version(word) not in CLEAR_NAMES or (slash and not directory.endswith("bin")):
         return False
     is_value = before[:2] == "--" and before not in OPTIONS_WITH_COMMAND and "=" not in before
-    return not is_value and not is_package_name(command, place, at)
+    return not is_value and not is_after_subcommand_starting_nothing(command, place, at)
 
 
-def is_package_name(command: "SimpleCommand", place: int, at: int) -> bool:
+def is_after_subcommand_starting_nothing(command: "SimpleCommand", place: int, at: int) -> bool:
     """Whether a word is the name of a package or of a shell: `uv pip install ipython`, `kubectl completion bash`."""
     texts = [word.text for word in command.words[at + 1 : place]]
     return not {*texts[:1], *(texts[1:2] if texts[0] in GROUPS else ())}.isdisjoint(NOT_STARTERS) if texts else False
 
 
-def find_program_arguments(command: "SimpleCommand", at: int) -> "tuple[ShellWord, ...]":
+def find_words_after_program(command: "SimpleCommand", at: int) -> "tuple[ShellWord, ...]":
     """Return the words after a program, up to where `find -exec` ends it."""
     words = command.words[at + 1 :]
     end = next((place for place, word in enumerate(words) if word.text in _ENDS_OF_ARGUMENTS), len(words))

@@ -26,7 +26,7 @@ class Outcome(Enum):
     WRONG_ADDRESS = "wrong address"
 
 
-def classify_status(status: int) -> Outcome:
+def classify_http_status(status: int) -> Outcome:
     """Return what an HTTP status means; a redirect is not followed, as the URL is not ours to change."""
     if 200 <= status < 300:  # noqa: PLR2004 - success
         return Outcome.DELIVERED
@@ -37,16 +37,16 @@ def classify_status(status: int) -> Outcome:
     return Outcome.LATER
 
 
-def retry_delay(failures: int, outcome: Outcome, retry_after: "str | None", now: float) -> float:
+def compute_retry_delay(failures: int, outcome: Outcome, retry_after: "str | None", now: float) -> float:
     """Return the seconds to wait after that many failures in a row: never less than the receiver asks for."""
     delay = min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(failures - 1, _MAX_DOUBLINGS))
     if outcome is Outcome.WRONG_ADDRESS:
         delay = WRONG_ADDRESS_SECONDS
     jittered = delay * random.uniform(0.5, 1.0)  # noqa: S311 - so that senders do not come all at once
-    return max(jittered, parse_retry_after(retry_after, now))
+    return max(jittered, parse_retry_after_or_zero(retry_after, now))
 
 
-def parse_retry_after(text: "str | None", now: float) -> float:
+def parse_retry_after_or_zero(text: "str | None", now: float) -> float:
     """Return the seconds that `Retry-After` asks for, at most an hour; 0 if it asks for nothing we understand."""
     word = (text or "").strip()
     if _SECONDS.fullmatch(word):

@@ -19,8 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from cortex_policy.library.event_delivery.event_requests import EventRequest
     from cortex_policy.library.event_delivery.receiver_url import ReceiverUrl
-    from cortex_policy.library.event_delivery.requests import EventRequest
 
 DEADLINE_SECONDS = 10.0  # of a request, from the connection to the end of the answer
 _MAX_BODY_BYTES = 1 << 16  # of an answer; nobody reads it, and a longer one ends the connection

@@ -3,17 +3,22 @@
 from time import time
 
 from cortex_policy.core.text import format_message_line
-from cortex_policy.library.event_delivery.outcomes import Outcome, classify_status, retry_delay
+from cortex_policy.library.event_delivery.event_requests import (
+    BATCH,
+    MAX_BATCH_BYTES,
+    MAX_BATCH_EVENTS,
+    make_headers_and_body_of_events,
+)
+from cortex_policy.library.event_delivery.outcomes import Outcome, classify_http_status, compute_retry_delay
 from cortex_policy.library.event_delivery.receiver import DeliveryError
-from cortex_policy.library.event_delivery.requests import BATCH, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, make_request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cortex_policy.library.event_delivery.line_queue import LineQueue
     from cortex_policy.library.event_delivery.receiver import EventReceiver
     from cortex_policy.library.event_delivery.refused_events import RefusedEvents
+    from cortex_policy.library.event_delivery.undelivered_lines import LineQueue
 
 
 class EventSender:
@@ -52,10 +57,10 @@ class EventSender:
         if not lines:
             return None
         try:
-            answer = self._receiver.post(make_request(lines, self._mode))
+            answer = self._receiver.post(make_headers_and_body_of_events(lines, self._mode))
         except DeliveryError as error:
             return self._wait(str(error), Outcome.LATER, None)
-        outcome = classify_status(answer.status)
+        outcome = classify_http_status(answer.status)
         if outcome is Outcome.DELIVERED:
             self._go_on(len(lines))
             self.delivered += len(lines)
@@ -86,7 +91,7 @@ class EventSender:
 
     def _wait(self, problem: str, outcome: Outcome, retry_after: "str | None") -> float:
         self._failures += 1
-        delay = retry_delay(self._failures, outcome, retry_after, time())
+        delay = compute_retry_delay(self._failures, outcome, retry_after, time())
         if problem != self.problem:
             self.problem = problem
             self._report(format_message_line(f"events for `{self._receiver.url.shown}` wait: {problem}"))

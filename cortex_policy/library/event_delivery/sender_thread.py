@@ -8,8 +8,8 @@ from time import monotonic, time_ns
 
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.text import format_message_line, format_os_error
+from cortex_policy.library.event_delivery.event_requests import BATCH
 from cortex_policy.library.event_delivery.refused_events import RefusedEvents
-from cortex_policy.library.event_delivery.requests import BATCH
 from cortex_policy.library.event_delivery.sender import EventSender
 from cortex_policy.library.event_delivery.spool import no_fork
 from cortex_policy.library.event_delivery.spool_reader import SpoolReader

@@ -17,7 +17,7 @@ from threading import RLock
 from cortex_policy.core.audit_event import MAX_LINE_BYTES
 from cortex_policy.core.model import STATE_UNAVAILABLE, StateError, UsageError
 from cortex_policy.core.text import format_os_error
-from cortex_policy.state import OPEN_DIRECTORY, wait_for_lock
+from cortex_policy.state import OPEN_DIRECTORY, lock_within_one_second
 
 FILES = 8  # of a full spool
 MIN_BYTES = 1 << 16
@@ -99,7 +99,7 @@ class EventSpool:
         if self._directory < 0:
             with no_fork:
                 self._directory = open_spool_directory(self.directory)
-        wait_for_lock(self._directory)
+        lock_within_one_second(self._directory)
         try:
             size = self._open_file_with_room(len(line))
             # a writer that was killed in the middle of its line, or a loss of power

@@ -1,7 +1,7 @@
 """The last calls of a root in its audit log."""
 
 from cortex_policy.core.model import Settings
-from cortex_policy.manage.audit.files import list_log_files
+from cortex_policy.manage.audit.log_files import list_log_files
 from cortex_policy.manage.audit.reader import ReadCounts, decode_calls, read_last_lines
 
 TYPE_CHECKING = False

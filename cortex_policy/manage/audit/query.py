@@ -3,8 +3,8 @@
 from cortex_policy.core import Value, shorten_message
 from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.model import REASONS, UsageError
-from cortex_policy.core.text import did_you_mean
-from cortex_policy.manage.audit.reader import decode_calls, pause_garbage_collector, read_log_lines
+from cortex_policy.core.text import format_did_you_mean_hint
+from cortex_policy.manage.audit.reader import decode_calls, pause_garbage_collector, read_lines_of_open_log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,11 +65,11 @@ def check_reason(word: str) -> None:
     """Raise UsageError for an unknown reason."""
     words = [str(reason) for reason in REASONS]
     if word not in words:
-        guess = did_you_mean(find_closest_word(word, words))
+        guess = format_did_you_mean_hint(find_closest_word(word, words))
         raise UsageError(f"unknown reason `{word}`", f"{guess}{' ' * bool(guess)}the reasons are {', '.join(words)}")
 
 
-def filter_calls(
+def decode_matching_calls_with_lines(
     lines: "Iterable[bytes]", call_filter: CallFilter, counts: "ReadCounts"
 ) -> "Iterator[tuple[Event, bytes]]":
     """Yield the calls that pass the filter, each with its line; lines without a call are counted."""
@@ -91,7 +91,7 @@ def read_lines_of_open_logs(
     files: "Iterable[tuple[str, BinaryIO]]", counts: "ReadCounts", tracked: "Callable[[Any], Iterable[Any]]"
 ) -> "Iterator[bytes]":
     """Yield the lines of open logs, file after file; `tracked` shows the progress."""
-    return iter(tracked(line for _, file in files for line in read_log_lines(file, counts)))
+    return iter(tracked(line for _, file in files for line in read_lines_of_open_log(file, counts)))
 
 
 def count_calls(calls: "Iterable[tuple[Event, bytes]]", max_spans: int) -> CallStats:

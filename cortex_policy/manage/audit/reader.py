@@ -65,14 +65,14 @@ def _parse_timestamp(text: str) -> float:
     return (time if time.tzinfo is not None else time.replace(tzinfo=UTC)).timestamp()
 
 
-def list_names_of_root(root: str) -> frozenset[str]:
+def list_names_of_root_in_events(root: str) -> frozenset[str]:
     """Return the names of a root in events: its path, and the digest of its path."""
     return frozenset((root, f"sha256:{sha256(os.fsencode(root)).hexdigest()[:16]}"))
 
 
 def decode_calls(lines: "Iterable[bytes]", root: str | None, counts: ReadCounts) -> "Iterator[Event]":
     """Yield the calls of a root, or of all roots, in the order of their lines; the other lines are counted."""
-    own_names, prefix, base = list_names_of_root(root) if root is not None else frozenset[str](), "", 0.0
+    own_names, prefix, base = list_names_of_root_in_events(root) if root is not None else frozenset[str](), "", 0.0
     for line in lines:
         counts.lines += 1
         try:
@@ -101,7 +101,7 @@ def decode_calls(lines: "Iterable[bytes]", root: str | None, counts: ReadCounts)
             counts.other_roots += 1
 
 
-def decode_grant_calls(lines: "Iterable[bytes]", root: str, counts: ReadCounts) -> "Iterator[Event]":
+def decode_calls_decided_by_grants(lines: "Iterable[bytes]", root: str, counts: ReadCounts) -> "Iterator[Event]":
     """Yield the calls of a root that a grant decided and may decide again, as `decode_calls` does."""
     for at, data in decode_calls(lines, root, counts):
         if data.get(_CUT) is True:
@@ -127,10 +127,10 @@ def read_lines_of_logs(files: "Iterable[str]", counts: ReadCounts) -> "Iterator[
     """Yield the lines of logs, the oldest first, without empty lines; raise NotDoneError if one cannot be read."""
     for name in sort_logs_oldest_first(list(files)):
         with open_log_for_reading(name) as file:
-            yield from read_log_lines(file, counts)
+            yield from read_lines_of_open_log(file, counts)
 
 
-def read_log_lines(file: "BinaryIO", counts: ReadCounts) -> "Iterator[bytes]":
+def read_lines_of_open_log(file: "BinaryIO", counts: ReadCounts) -> "Iterator[bytes]":
     """Yield the lines of an open log; a compressed log that is cut off counts as one unreadable line."""
     try:
         yield from _split_lines(file, counts)

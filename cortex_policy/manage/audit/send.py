@@ -9,12 +9,12 @@ from cortex_policy.core import Value
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
 from cortex_policy.library.event_delivery.cursor import Cursor
-from cortex_policy.library.event_delivery.line_queue import LineQueue
 from cortex_policy.library.event_delivery.receiver import EventReceiver
 from cortex_policy.library.event_delivery.refused_events import RefusedEvents
 from cortex_policy.library.event_delivery.sender import EventSender
-from cortex_policy.manage.audit.files import list_log_files, open_logs
-from cortex_policy.manage.audit.send_lines import LogLines
+from cortex_policy.library.event_delivery.undelivered_lines import LineQueue
+from cortex_policy.manage.audit.log_files import list_log_files, open_logs
+from cortex_policy.manage.audit.unsent_lines import LogLines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class SendResult(Value):
     problem: str
 
 
-def make_cursor_path(log: str, url: str) -> str:
+def make_cursor_path_beside_log(log: str, url: str) -> str:
     """Return the usual cursor for a log and a receiver: a name beside the log, into which no grant allows a path."""
     return f"{os.path.abspath(log)}.sent-{sha256(url.encode('utf-8', 'surrogateescape')).hexdigest()[:_DIGITS]}"
 

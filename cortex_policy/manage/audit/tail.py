@@ -3,7 +3,7 @@
 import os
 from contextlib import ExitStack, suppress
 
-from cortex_policy.manage.audit.files import list_log_files, open_logs, read_inode
+from cortex_policy.manage.audit.log_files import list_log_files, open_logs, read_device_and_inode
 from cortex_policy.manage.audit.reader import MAX_LINE_BYTES
 from cortex_policy.state.audit_rotated_names import strip_compression_suffix
 
@@ -84,7 +84,7 @@ def _lines_to_end(log: "BinaryIO") -> "Iterator[bytes]":
 
 def _open_newer_logs(file: str, current: "BinaryIO") -> "list[BinaryIO]":
     """Open the files that came after this one, the oldest first; none while this one has its name."""
-    seen, logs = {read_inode(current)}, []
+    seen, logs = {read_device_and_inode(current)}, []
     for name in reversed(list_log_files(file)):
         log: BinaryIO | None = None
         if strip_compression_suffix(name) == name:
@@ -92,10 +92,10 @@ def _open_newer_logs(file: str, current: "BinaryIO") -> "list[BinaryIO]":
                 log = open(name, "rb")  # noqa: SIM115 - closed by the caller
         if log is None:
             continue
-        identity = read_inode(log)
+        identity = read_device_and_inode(log)
         if identity in seen:
             log.close()
-            if identity == read_inode(current):
+            if identity == read_device_and_inode(current):
                 break
             continue
         seen.add(identity)

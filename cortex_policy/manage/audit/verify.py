@@ -9,11 +9,17 @@ from cortex_policy.core.audit_chain import (
     DIGITS,
     PREFIX,
     parse_chain_digest,
-    parse_follows_digest,
+    parse_follows_digest_or_none,
     select_hashed_bytes,
 )
 from cortex_policy.core.model import UsageError
-from cortex_policy.manage.audit.line_kinds import EVENT, OTHER, TORN, classify_unchained_line, find_torn_line_problem
+from cortex_policy.manage.audit.unchained_line_kinds import (
+    EVENT,
+    OTHER,
+    TORN,
+    classify_unchained_line,
+    find_torn_line_problem_text,
+)
 from cortex_policy.state.audit_rotated_names import strip_compression_suffix
 
 TYPE_CHECKING = False
@@ -164,7 +170,7 @@ class _ChainVerifier:
             self._since = self._since or sha256(self._before.encode())
             self._keep_hash_state(self._since.copy(), kind)
             self._since.update(line)
-        self._aside.append((self._number, find_torn_line_problem(line) if kind == TORN else "", kind))
+        self._aside.append((self._number, find_torn_line_problem_text(line) if kind == TORN else "", kind))
         if len(self._aside) > MAX_BREAKS:  # a log of an earlier version has many
             self._count_line(*self._aside.pop(1))
 
@@ -209,7 +215,7 @@ class _ChainVerifier:
 
     def _start_chain_or_note_break(self, part: bytes, digest: str) -> None:
         """Check a line that does not continue the chain: it starts a new chain, or is a break."""
-        follows, first = parse_follows_digest(part), self._aside[0][0] if self._aside else self._number
+        follows, first = parse_follows_digest_or_none(part), self._aside[0][0] if self._aside else self._number
         if follows is None:
             self._add_break(first, self._number, _BROKEN if self._before else "goes on from lines that are missing")
         elif sha256(part).hexdigest() != digest:

@@ -2,10 +2,10 @@
 
 from math import inf
 
-from cortex_policy.core.arguments import find_declaration_problem, find_value_violation
+from cortex_policy.core.arguments import find_declaration_problem, find_value_violation_text
 from cortex_policy.core.compare.declarations import KEYWORDS
-from cortex_policy.core.ecma_regex import spend_shared_steps
-from cortex_policy.manage.cases.regex_samples import sample_texts
+from cortex_policy.core.ecma_regex import take_steps_from_shared_limit
+from cortex_policy.manage.cases.regex_samples import sample_matching_texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,13 +27,13 @@ _MAX_NUMBER = 10**300  # what is larger is not a float
 _STEP = 0.01  # beside a bound of numbers that need not be whole
 
 
-def satisfies(declaration: object, value: object) -> bool:
+def is_declaration_satisfied_by(declaration: object, value: object) -> bool:
     """Whether a value satisfies a declaration without a problem; False if the shared steps are used up."""
-    has_steps = spend_shared_steps(_STEPS_OF_A_VALUE * (1 + _size_of(value)))
-    return has_steps and not find_value_violation(declaration, value)
+    has_steps = take_steps_from_shared_limit(_STEPS_OF_A_VALUE * (1 + _size_of(value)))
+    return has_steps and not find_value_violation_text(declaration, value)
 
 
-def find_keywords_that_deny_alone(declaration: "Declaration") -> list[str]:
+def find_keywords_except_format_and_items(declaration: "Declaration") -> list[str]:
     """Return the keywords that can deny a value by themselves."""
     return [keyword for keyword in declaration if keyword in KEYWORDS - {"format", "items"}]
 
@@ -57,9 +57,9 @@ def sample_valid_values(declaration: object, words: tuple[str, ...] = ()) -> "li
 def _filter_satisfying(declaration: object, values: "Iterable[Any]") -> "Iterator[Any]":
     """Yield the values that satisfy a declaration, until the shared steps are used up: there may be a million."""
     for value in values:
-        if satisfies(declaration, value):
+        if is_declaration_satisfied_by(declaration, value):
             yield value
-        elif not spend_shared_steps(0):
+        elif not take_steps_from_shared_limit(0):
             return
 
 
@@ -67,14 +67,14 @@ def sample_invalid_values(declaration: object, words: tuple[str, ...] = ()) -> "
     """Yield (keyword, value): the value violates it, and no other one if possible; `items.` means inside an array."""
     if not isinstance(declaration, dict) or find_declaration_problem(declaration, 0):
         return
-    for keyword in find_keywords_that_deny_alone(declaration):
+    for keyword in find_keywords_except_format_and_items(declaration):
         rest = {name: bound for name, bound in declaration.items() if name != keyword}
         close_values = [
             value
             for value in _values_near_keyword(keyword, declaration, words)
-            if violates(declaration, keyword, value)
+            if is_keyword_violated_by(declaration, keyword, value)
         ]
-        alone = [value for value in close_values if satisfies(rest, value)]
+        alone = [value for value in close_values if is_declaration_satisfied_by(rest, value)]
         # null that a type names meets every other keyword, so that each kind just misses a type
         for value in _without_duplicates(close_values if keyword == "type" else alone or close_values[:1]):
             yield keyword, value
@@ -85,15 +85,19 @@ def sample_invalid_values(declaration: object, words: tuple[str, ...] = ()) -> "
                 yield f"items.{keyword}", array
 
 
-def violates(declaration: object, keyword: str, value: object) -> bool:
+def is_keyword_violated_by(declaration: object, keyword: str, value: object) -> bool:
     """Whether a value violates this keyword, and has a type that the keyword applies to."""
     if not isinstance(declaration, dict):
         return False
     if keyword.startswith("items."):
         inner = keyword.removeprefix("items.")
-        return isinstance(value, list) and any(violates(declaration.get("items"), inner, part) for part in value)
+        return isinstance(value, list) and any(
+            is_keyword_violated_by(declaration.get("items"), inner, part) for part in value
+        )
     return (
-        keyword in declaration and _applies_to(keyword, value) and not satisfies({keyword: declaration[keyword]}, value)
+        keyword in declaration
+        and _applies_to(keyword, value)
+        and not is_declaration_satisfied_by({keyword: declaration[keyword]}, value)
     )
 
 
@@ -121,7 +125,7 @@ def _value_candidates(declaration: "Declaration", words: tuple[str, ...]) -> "It
 
 
 def _text_candidates(declaration: "Declaration", words: tuple[str, ...]) -> "Iterator[str]":
-    patterned = sample_texts(declaration["pattern"]) if "pattern" in declaration else []
+    patterned = sample_matching_texts(declaration["pattern"]) if "pattern" in declaration else []
     for keyword in _LENGTH_KEYWORDS:
         if (length := declaration.get(keyword, inf)) <= MAX_SIZE:
             yield from (_text_of_length(seed, int(length)) for seed in (*patterned, "x"))
@@ -200,7 +204,7 @@ def _values_near_keyword(keyword: str, declaration: "Declaration", words: tuple[
     if not 0 <= length <= MAX_SIZE:
         return []
     if keyword in _LENGTH_KEYWORDS:
-        seeds = sample_texts(declaration["pattern"]) if "pattern" in declaration else []
+        seeds = sample_matching_texts(declaration["pattern"]) if "pattern" in declaration else []
         return [_text_of_length(seed, length) for seed in (*seeds, "x")]
     parts = sample_valid_values(declaration["items"], words) if "items" in declaration else ["text"]
     return list(_fill_array([], parts, length))
@@ -208,7 +212,9 @@ def _values_near_keyword(keyword: str, declaration: "Declaration", words: tuple[
 
 def _type_of(value: object) -> str:
     """Return the name of the narrowest type of a value."""
-    return next(word for word in ("integer", *_ONE_OF_EACH_TYPE) if not find_value_violation({"type": word}, value))
+    return next(
+        word for word in ("integer", *_ONE_OF_EACH_TYPE) if not find_value_violation_text({"type": word}, value)
+    )
 
 
 def _values_beside(value: "Any") -> "list[Any]":
@@ -220,7 +226,7 @@ def _values_beside(value: "Any") -> "list[Any]":
 def _texts_beside_pattern(pattern: str, good: "list[Any]") -> list[str]:
     """Return texts that a pattern without anchors, or with another letter, would match; then some others."""
     texts = []
-    for seed in sample_texts(pattern)[:2]:
+    for seed in sample_matching_texts(pattern)[:2]:
         texts += [f"!{seed}", f"{seed}!", f"{seed}\n", seed.upper(), seed[1:], seed[:-1]]
     return [*texts, *(value for value in good if isinstance(value, str)), "", "0", "_", "!", "?!"]
 

@@ -2,13 +2,13 @@
 
 from cortex_policy.core import Value
 from cortex_policy.core.arguments import find_declaration_problem
-from cortex_policy.core.engine import normalize_scope
+from cortex_policy.core.engine import trim_scope_or_none
 from cortex_policy.core.model import ACTION_NOT_ALLOWED, ALLOWED, ARGUMENT_NOT_ALLOWED, PATH_OUTSIDE_SCOPE, Grant
 from cortex_policy.core.path_arguments import may_be_path_argument
-from cortex_policy.manage.cases.boundary_values import satisfies
+from cortex_policy.manage.cases.boundary_values import is_declaration_satisfied_by
 from cortex_policy.manage.cases.coverage import (
     normalize_outermost_scopes,
-    sample_invalid_values_of_argument,
+    sample_keyword_violations_of_argument,
     sample_valid_values_of_argument,
 )
 
@@ -33,7 +33,7 @@ class CandidateCase(Value):
     expect: "Reason"
 
 
-def make_candidates(grant: Grant) -> "Iterator[CandidateCase]":
+def make_candidate_cases(grant: Grant) -> "Iterator[CandidateCase]":
     """Yield calls of each action, of the first path argument, and of each declared argument."""
     yield from _action_candidates(grant)
     if not grant.actions:
@@ -67,7 +67,7 @@ def _find_path_argument(grant: Grant) -> str:
 
 def _satisfies_declaration(grant: Grant, name: str, value: str) -> bool:
     declaration = grant.args.get(name, {})
-    return not find_declaration_problem(declaration, 0) and satisfies(declaration, value)
+    return not find_declaration_problem(declaration, 0) and is_declaration_satisfied_by(declaration, value)
 
 
 def _path_candidates(grant: Grant, action: str, name: str) -> "Iterator[CandidateCase]":
@@ -88,7 +88,7 @@ def _path_candidates(grant: Grant, action: str, name: str) -> "Iterator[Candidat
         yield candidate("any path is allowed", "any/path", ALLOWED)
         yield candidate("the top is allowed", ".", ALLOWED)
     for scope in dict.fromkeys(grant.fs_scope):
-        if normalize_scope(scope) is None:
+        if trim_scope_or_none(scope) is None:
             yield candidate(f"the scope {scope} never matches", scope, PATH_OUTSIDE_SCOPE)
     yield candidate("a path in no scope is denied", OUTSIDE_DIRECTORY, PATH_OUTSIDE_SCOPE)
     yield candidate("what governs grants is denied", ".cortex/policy/tools", PATH_OUTSIDE_SCOPE)
@@ -98,7 +98,7 @@ def _argument_candidates(grant: Grant, action: str, name: str) -> "Iterator[Cand
     for value in sample_valid_values_of_argument(grant, name):
         for expected, label in ((ALLOWED, "is allowed"), (PATH_OUTSIDE_SCOPE, "is outside of every scope")):
             yield CandidateCase(f"{name} {_short_json(value)} {label}", action, {name: value}, expected)
-    for keyword, value in sample_invalid_values_of_argument(grant, name):
+    for keyword, value in sample_keyword_violations_of_argument(grant, name):
         yield CandidateCase(
             f"{name} {_short_json(value)} violates its {keyword}", action, {name: value}, ARGUMENT_NOT_ALLOWED
         )

@@ -8,7 +8,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.arguments import find_declaration_problem
 from cortex_policy.core.compare.declarations import accepts_nothing
 from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
-from cortex_policy.core.engine import normalize_scope
+from cortex_policy.core.engine import trim_scope_or_none
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ARGUMENT_NOT_ALLOWED,
@@ -21,11 +21,11 @@ from cortex_policy.core.model import (
 from cortex_policy.core.path_arguments import may_be_path_argument
 from cortex_policy.core.path_index import PathIndex
 from cortex_policy.manage.cases.boundary_values import (
-    find_keywords_that_deny_alone,
+    find_keywords_except_format_and_items,
     is_bound_too_large,
+    is_keyword_violated_by,
     sample_invalid_values,
     sample_valid_values,
-    violates,
 )
 from cortex_policy.manage.cases.model import Case
 
@@ -155,7 +155,7 @@ def _list_requirements(grant: Grant) -> "Iterator[Requirement]":
 
 def normalize_outermost_scopes(grant: Grant) -> list[str]:
     """Return the normalized scopes, without those that never match or are inside another scope."""
-    known = dict.fromkeys(prefix for prefix in map(normalize_scope, grant.fs_scope) if prefix is not None)
+    known = dict.fromkeys(prefix for prefix in map(trim_scope_or_none, grant.fs_scope) if prefix is not None)
     every = PathIndex(known)
     return [prefix for prefix in known if every.is_outermost(prefix)]
 
@@ -165,7 +165,7 @@ def sample_valid_values_of_argument(grant: Grant, name: str) -> "list[object]":
     return sample_valid_values(grant.args[name], _likely_texts(grant, name))
 
 
-def sample_invalid_values_of_argument(grant: Grant, name: str) -> "Iterator[tuple[str, object]]":
+def sample_keyword_violations_of_argument(grant: Grant, name: str) -> "Iterator[tuple[str, object]]":
     """Yield (keyword, value): values of an argument that violate this keyword of its declaration."""
     return sample_invalid_values(grant.args[name], _likely_texts(grant, name))
 
@@ -196,9 +196,9 @@ def _argument_requirements(grant: Grant, name: str, declaration: object) -> "Ite
     # no requirement without a possible case: an argument that no value satisfies, a keyword that none violates
     is_void, missed = (
         accepts_nothing(grant.args, name),
-        {keyword for keyword, _ in sample_invalid_values_of_argument(grant, name)},
+        {keyword for keyword, _ in sample_keyword_violations_of_argument(grant, name)},
     )
-    for keyword in find_keywords_that_deny_alone(declaration):
+    for keyword in find_keywords_except_format_and_items(declaration):
         if not is_void:
             yield Requirement(f"a `{name}` that meets its `{keyword}`", lambda shown: name in shown.passed)
         if keyword in missed or is_bound_too_large(keyword, declaration[keyword]):
@@ -221,7 +221,7 @@ def _is_value_shown_allowed(name: str, value: str, shown: CaseEvidence) -> bool:
 
 
 def _is_violation_shown(declaration: object, name: str, keyword: str, shown: CaseEvidence) -> bool:
-    return any(violates(declaration, keyword, value) for value in shown.missed.get(name, ()))
+    return any(is_keyword_violated_by(declaration, keyword, value) for value in shown.missed.get(name, ()))
 
 
 def _path_requirements(grant: Grant) -> "Iterator[Requirement]":

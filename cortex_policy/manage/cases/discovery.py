@@ -6,11 +6,11 @@ from cortex_policy.core import Value
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.cases.model import JSON_SUFFIX, TOML_SUFFIX, CaseFileProblem, is_case_file
-from cortex_policy.manage.path_names import relative_if_below_cwd
-from cortex_policy.manage.validation.targets import absolute_path
+from cortex_policy.manage.path_names import make_path_relative_if_below_cwd
+from cortex_policy.manage.validation.targets import make_absolute_path_as_kernel_reads_it
 from cortex_policy.state import Root
-from cortex_policy.state.grants import find_root
-from cortex_policy.state.roots import find_inner_and_outer_roots
+from cortex_policy.state.grants import find_named_or_only_root
+from cortex_policy.state.roots import find_inner_root_and_paths_above
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,12 +38,12 @@ class RunPlan(Value):
 def plan_case_run(words: tuple[str, ...], named: str | None) -> RunPlan:
     """Return the case files that these words name; without words, those of the root."""
     if not words:
-        root = find_root(named)
+        root = find_named_or_only_root(named)
         return RunPlan(tuple(_targets_in(root.cases_path, root)), (root,))
     target_by_path: dict[str, CaseFileTarget] = {}
     problems = []
     for word in words:
-        path = absolute_path(word)
+        path = make_absolute_path_as_kernel_reads_it(word)
         targets = list(_directory_targets(path, named)) if os.path.isdir(path) else _file_targets(path, named)
         if not targets:  # a gate that looks at nothing lets everything through
             problems.append(
@@ -66,7 +66,7 @@ def _no_case_file_text(path: str) -> str:
 
 def _file_targets(path: str, named: str | None) -> list[CaseFileTarget]:
     return (
-        [CaseFileTarget(path, relative_if_below_cwd(path), _root_of(os.path.dirname(path), named))]
+        [CaseFileTarget(path, make_path_relative_if_below_cwd(path), _root_of(os.path.dirname(path), named))]
         if is_case_file(path)
         else []
     )
@@ -91,11 +91,11 @@ def _targets_in(directory: str, root: Root) -> "Iterator[CaseFileTarget]":
     except OSError as error:
         raise NotDoneError(f"`{directory}`: {format_os_error(error)}") from None
     for name in filter(is_case_file, names):
-        yield CaseFileTarget(f"{directory}/{name}", relative_if_below_cwd(f"{directory}/{name}"), root)
+        yield CaseFileTarget(f"{directory}/{name}", make_path_relative_if_below_cwd(f"{directory}/{name}"), root)
 
 
 def _root_of(directory: str, named: str | None) -> Root:
     """Return the root that a tests directory belongs to, else the one that is named or found."""
     if named is None and directory.endswith(TESTS_SUFFIX):
         return Root(os.path.realpath(directory.removesuffix(TESTS_SUFFIX) or "/"), trusts_owner=True)
-    return find_inner_and_outer_roots(named)[0]
+    return find_inner_root_and_paths_above(named)[0]

@@ -56,7 +56,7 @@ def _is_json(value: object, depth: int = 0) -> bool:
     return value is None or isinstance(value, str) or (isinstance(value, float) and isfinite(value))
 
 
-def parse_arguments(value: object) -> "dict[str, Any] | None":
+def parse_arguments_or_none(value: object) -> "dict[str, Any] | None":
     """Return the arguments of a call, None if they are invalid; arguments as text are JSON, which has a null."""
     if isinstance(value, str):
         try:
@@ -76,7 +76,10 @@ FILE_MEMBERS: "Members" = {
 CASE_MEMBERS: "Members" = {
     "name": (lambda value: _is_text(value) and value.isprintable(), "a text of one line"),
     "action": (lambda value: isinstance(value, str), "a text"),
-    "args": (lambda value: parse_arguments(value) is not None, "a table of JSON values, or a JSON object as text"),
+    "args": (
+        lambda value: parse_arguments_or_none(value) is not None,
+        "a table of JSON values, or a JSON object as text",
+    ),
     "expect": (_is_expectable, f"one of {', '.join(EXPECTABLE_REASONS)}"),
     "remaining": (_is_integer_between(0, MAX_HITS), "a whole number"),
     "obligations": (_are_texts, "an array of texts"),

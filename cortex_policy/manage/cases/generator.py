@@ -13,10 +13,10 @@ from cortex_policy.core.model import (
 )
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
 from cortex_policy.core.text import elide_middle
-from cortex_policy.manage.cases.candidates import OUTSIDE_DIRECTORY, OUTSIDE_LINK, CandidateCase, make_candidates
+from cortex_policy.manage.cases.candidates import OUTSIDE_DIRECTORY, OUTSIDE_LINK, CandidateCase, make_candidate_cases
 from cortex_policy.manage.cases.coverage import normalize_outermost_scopes
 from cortex_policy.manage.cases.model import MAX_HITS, MAX_TIMES, NANOSECONDS, Case, CaseFile
-from cortex_policy.manage.cases.sandbox import FileTree, Sandbox, open_temporary_sandbox
+from cortex_policy.manage.cases.temporary_file_tree import FileTree, Sandbox, open_temporary_file_tree
 from cortex_policy.manage.signals import hold_signals
 from cortex_policy.state.paths import resolve_path_arguments
 
@@ -36,15 +36,15 @@ _MAX_PARTS = 2_000  # of all directories: each is made, and a call that is tried
 _MAX_NAME_BYTES = 400  # bytes of the name of a case
 
 
-def generate_cases(grant: Grant, file: str, beside: CaseFile | None = None) -> CaseFile:
+def generate_case_file(grant: Grant, file: str, beside: CaseFile | None = None) -> CaseFile:
     """Return cases that all pass on a grant and cover as much of it as possible.
 
     Beside the cases of another file they have other names, and its tree as well.
     """
     tree = _build_tree(grant) if beside is None else _build_tree(grant).union(beside.tree)
     decided = []
-    with hold_signals() as leave_if_received, open_temporary_sandbox(tree) as root, SharedSteps(_MAX_STEPS) as steps:
-        for candidate in islice(make_candidates(grant), MAX_CANDIDATES):
+    with hold_signals() as leave_if_received, open_temporary_file_tree(tree) as root, SharedSteps(_MAX_STEPS) as steps:
+        for candidate in islice(make_candidate_cases(grant), MAX_CANDIDATES):
             leave_if_received()
             answer = _decide_candidate(grant, candidate, root)
             if steps.is_used_up:  # what is written is what was seen

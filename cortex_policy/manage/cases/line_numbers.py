@@ -3,7 +3,7 @@
 import re
 from bisect import bisect_left
 
-from cortex_policy.core.json_tree import find_node, format_json_pointer, parse_tree
+from cortex_policy.core.json_tree import format_json_pointer, parse_tree, require_node
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class LineNumbers:
         """Return the line of a value, or of the nearest value around it whose line is known; lines start at 1."""
         if self._node is not None:
             pointer = format_json_pointer(*keys)
-            node = find_node(self._node, pointer) if keys else self._node
+            node = require_node(self._node, pointer) if keys else self._node
             return bisect_left(self._newlines, node.start_in_container) + 1
         return self._line_in_toml(keys)
 

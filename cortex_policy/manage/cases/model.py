@@ -11,7 +11,7 @@ from cortex_policy.core.model import (
     Reason,
     Settings,
 )
-from cortex_policy.manage.cases.sandbox import FileTree
+from cortex_policy.manage.cases.temporary_file_tree import FileTree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

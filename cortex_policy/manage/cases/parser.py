@@ -6,14 +6,14 @@ from cortex_policy.core import shorten_message
 from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
 from cortex_policy.core.model import Settings
-from cortex_policy.core.text import did_you_mean, format_os_error
+from cortex_policy.core.text import format_did_you_mean_hint, format_os_error
 from cortex_policy.core.toml import decode_toml
 from cortex_policy.manage.cases.field_rules import (
     CASE_MEMBERS,
     FILE_MEMBERS,
     SETTINGS_MEMBERS,
     TREE_MEMBERS,
-    parse_arguments,
+    parse_arguments_or_none,
 )
 from cortex_policy.manage.cases.line_numbers import LineNumbers
 from cortex_policy.manage.cases.model import (
@@ -26,9 +26,9 @@ from cortex_policy.manage.cases.model import (
     CaseFile,
     CaseFileProblem,
 )
-from cortex_policy.manage.cases.sandbox import FileTree
-from cortex_policy.manage.cases.serializer import find_own_cases_marker
-from cortex_policy.manage.regular_files import read_regular_file
+from cortex_policy.manage.cases.serializer import find_hand_written_cases_line_or_zero
+from cortex_policy.manage.cases.temporary_file_tree import FileTree
+from cortex_policy.manage.regular_files import read_regular_file_following_links
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,28 +40,28 @@ if TYPE_CHECKING:
 MAX_ERRORS = 50  # that are reported: finding the line of each takes a search through the file
 
 
-def read_case_file(path: str, shown: str) -> CaseFile:
+def read_case_file_collecting_errors(path: str, shown: str) -> CaseFile:
     """Read a case file; what is wrong with it is in its errors."""
     try:
         data = _read_bytes(path)
     except (MalformedError, OSError) as error:
         return CaseFile(shown, errors=(CaseFileProblem(shown, 1, format_os_error(error)),))
-    return parse_case_file(data, shown, is_json=path.endswith(JSON_SUFFIX))
+    return parse_case_file_collecting_errors(data, shown, is_json=path.endswith(JSON_SUFFIX))
 
 
-def parse_case_file(data: bytes, shown: str, *, is_json: bool) -> CaseFile:
+def parse_case_file_collecting_errors(data: bytes, shown: str, *, is_json: bool) -> CaseFile:
     """Parse the bytes of a case file; what is wrong with it is in its errors."""
     try:
         document = decode_json(data) if is_json else decode_toml(data)
     except MalformedError as error:
         return CaseFile(shown, errors=(CaseFileProblem(shown, 1, shorten_message(str(error))),))
     text = data.decode()
-    own_line = 0 if is_json else find_own_cases_marker(text)
+    own_line = 0 if is_json else find_hand_written_cases_line_or_zero(text)
     return _CaseFileParser(shown, LineNumbers(text, is_json=is_json), own_line).parse(document)
 
 
 def _read_bytes(path: str) -> bytes:
-    data = read_regular_file(path, MAX_BYTES + 1)
+    data = read_regular_file_following_links(path, MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise MalformedError(f"larger than {MAX_BYTES} bytes")
     return data
@@ -113,7 +113,7 @@ class _CaseFileParser:
         known = self._valid_members(document, CASE_MEMBERS, ("case", index), ("name", "action", "expect"))
         if not {"name", "action", "expect"} <= known.keys():
             return None
-        known["args"] = parse_arguments(known.get("args", {})) or {}
+        known["args"] = parse_arguments_or_none(known.get("args", {})) or {}
         known["expect"] = EXPECTABLE_REASONS[known["expect"]]
         known["advance_ns"] = round(known.pop("advance_seconds", 0) * NANOSECONDS)
         if "obligations" in known:
@@ -166,4 +166,4 @@ class _CaseFileParser:
 
 def _name_hint(word: str, known: "Mapping[str, object]") -> str:
     closest = find_closest_word(word.lower(), list(known))
-    return did_you_mean(closest) if closest else f"known names: {', '.join(known)}"
+    return format_did_you_mean_hint(closest) if closest else f"known names: {', '.join(known)}"

@@ -2,20 +2,26 @@
 
 from functools import lru_cache
 
-from cortex_policy.core.ecma_nodes import CharacterSet, Choice, Repeat, Series
-from cortex_policy.core.ecma_regex import PatternError, PatternLimitError, Regex, compile_pattern, spend_shared_steps
+from cortex_policy.core.ecma_regex import (
+    PatternError,
+    PatternLimitError,
+    Regex,
+    compile_pattern,
+    take_steps_from_shared_limit,
+)
+from cortex_policy.core.ecma_regex_nodes import CharacterSet, Choice, Repeat, Series
 from cortex_policy.core.ecma_regex_parser import parse_pattern
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.core.ecma_nodes import PatternNode
+    from cortex_policy.core.ecma_regex_nodes import PatternNode
 
 _LETTERS = "ab1_- AZ./:@x\u00e9"
 _COMMON_TEXTS = ("text", "a", "docs", "a-b", "1", "2026-01-01", "v1.0.0", "https://example.org", "a@example.org", "")
 MAX_LENGTH = 1_000
 
 
-def sample_texts(pattern: str) -> list[str]:
+def sample_matching_texts(pattern: str) -> list[str]:
     """Return some texts that match an ECMA pattern, the likeliest first; none if none is found."""
     try:
         return _sample_texts(pattern)
@@ -29,7 +35,7 @@ def _sample_texts(pattern: str) -> list[str]:
     regex, body = compile_pattern(pattern), parse_pattern(pattern).body
     texts = [text for more in (0, 1, 2) if len(text := _sample_of_node(body, more)) <= MAX_LENGTH]
     found = [text for text in dict.fromkeys([*texts, *_COMMON_TEXTS]) if _is_match(regex, text)]
-    if not spend_shared_steps(0):  # then some were not tried
+    if not take_steps_from_shared_limit(0):  # then some were not tried
         raise PatternLimitError
     return found
 

@@ -9,11 +9,11 @@ from cortex_policy.core.explanation import explain
 from cortex_policy.core.explanation_steps import DENIED_BY, DENIES, RuleStep
 from cortex_policy.core.model import ALLOWED, Budget, Decision, Grant, Reason, Request
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.path_arguments import path_arguments
+from cortex_policy.core.path_arguments import find_path_arguments
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
 from cortex_policy.manage.cases.coverage import PassedCase, measure_coverage
 from cortex_policy.manage.cases.model import NANOSECONDS, Case, CaseFile, CaseFileProblem
-from cortex_policy.manage.cases.sandbox import open_temporary_sandbox
+from cortex_policy.manage.cases.temporary_file_tree import open_temporary_file_tree
 from cortex_policy.manage.signals import hold_signals
 from cortex_policy.state.paths import resolve_path_arguments
 
@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cortex_policy.manage.cases.sandbox import Sandbox
+    from cortex_policy.manage.cases.temporary_file_tree import Sandbox
 
 MAX_PATHS = 50_000  # of the cases of a file: each is looked up on the disk
 MOST_WHYS = 100  # failed cases of a file that are explained
@@ -73,7 +73,7 @@ class FileResult(Value):
 def run_case_file(file: CaseFile, subject: GrantUnderTest) -> FileResult:
     """Run the cases of a file on a grant; raise NotDoneError if its tree cannot be made, or patterns take too long."""
     results = []
-    with hold_signals() as leave_if_received, open_temporary_sandbox(file.tree) as root, SharedSteps() as steps:
+    with hold_signals() as leave_if_received, open_temporary_file_tree(file.tree) as root, SharedSteps() as steps:
         run = _CaseRunner(file, subject, root)
         for case in file.cases:
             leave_if_received()
@@ -140,7 +140,7 @@ class _CaseRunner:
     def _build_request(self, case: Case) -> Request:
         """Resolve the paths of a case; raise NotDoneError if there are too many of them."""
         root = self._root
-        self._paths += sum(1 for _ in path_arguments(self._subject.grant, case.args))
+        self._paths += sum(1 for _ in find_path_arguments(self._subject.grant, case.args))
         if self._paths > MAX_PATHS:
             raise NotDoneError(
                 f"the cases up to `{case.name:.100}` have more than {MAX_PATHS:,} paths in all", "give fewer"

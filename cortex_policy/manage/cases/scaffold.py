@@ -8,14 +8,14 @@ from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.cases.coverage import Coverage, measure_coverage
-from cortex_policy.manage.cases.generator import MAX_CANDIDATES, generate_cases
+from cortex_policy.manage.cases.generator import MAX_CANDIDATES, generate_case_file
 from cortex_policy.manage.cases.model import JSON_SUFFIX, TOML_SUFFIX, CaseFile
 from cortex_policy.manage.cases.runner import GrantUnderTest, run_case_file
-from cortex_policy.manage.cases.serializer import generated_cases_to_toml
+from cortex_policy.manage.cases.serializer import format_generated_cases_as_toml
 from cortex_policy.manage.cases.suite import GrantLoader
-from cortex_policy.manage.path_names import relative_if_below_cwd
+from cortex_policy.manage.path_names import make_path_relative_if_below_cwd
 from cortex_policy.state import Root
-from cortex_policy.state.atomic_write import atomic_create
+from cortex_policy.state.atomic_write import create_file_atomically
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_grant_id
 from cortex_policy.state.safe_directories import make_directory, open_directory_below
 from cortex_policy.state.writer_lock import check_root_not_replaced
@@ -36,14 +36,16 @@ def write_first_cases(root: Root, grant_id: str) -> FirstCases:
     check_grant_id(grant_id)
     subject = GrantLoader().load(root, grant_id)
     names = [f"{grant_id}{suffix}" for suffix in (TOML_SUFFIX, JSON_SUFFIX)]
-    file, coverage = generate_cases_with_coverage(subject, relative_if_below_cwd(f"{root.cases_path}/{names[0]}"))
+    file, coverage = generate_case_file_with_coverage(
+        subject, make_path_relative_if_below_cwd(f"{root.cases_path}/{names[0]}")
+    )
     data = encode_case_file(file)
     try:
         with PolicyDirectory(TrustCheck(root)) as policy:
             check_root_not_replaced(policy)
             _create_case_file(policy.descriptor, names, data)
     except FileExistsError as error:
-        where = relative_if_below_cwd(f"{root.cases_path}/{error.filename}")
+        where = make_path_relative_if_below_cwd(f"{root.cases_path}/{error.filename}")
         hint = f"run it with `cortex-policy test {quote(where)}`, or add `--update` to write its generated cases again"
         raise NotDoneError(f"`{where}` exists already", hint) from None
     except OSError as error:
@@ -53,17 +55,17 @@ def write_first_cases(root: Root, grant_id: str) -> FirstCases:
 
 def encode_case_file(file: CaseFile, own_text: str = "") -> bytes:
     """Return the bytes of a case file, with the text of people's cases; raise NotDoneError if it is too large."""
-    data = (generated_cases_to_toml(file) + own_text).encode()
+    data = (format_generated_cases_as_toml(file) + own_text).encode()
     if len(data) > MAX_BYTES:
         why = f"`{file.file}` would be larger than {MAX_BYTES} bytes"
         raise NotDoneError(why, "write cases of what matters by hand")
     return data
 
 
-def generate_cases_with_coverage(subject: GrantUnderTest, name: str) -> tuple[CaseFile, Coverage]:
+def generate_case_file_with_coverage(subject: GrantUnderTest, name: str) -> tuple[CaseFile, Coverage]:
     """Return the first cases of a grant, marked complete if they cover everything; raise NotDoneError if it is huge."""
     check_grant_size(subject)
-    cases = generate_cases(subject.grant, name)
+    cases = generate_case_file(subject.grant, name)
     coverage = measure_coverage(subject.grant, subject.file, [run_case_file(cases, subject).passed_cases])
     file = CaseFile(name, cases.grant_id, tree=cases.tree, cases=cases.cases, is_complete=not coverage.unmet)
     return file, coverage
@@ -85,7 +87,7 @@ def _create_case_file(policy: int, names: list[str], data: bytes) -> None:
         for name in names:
             if _is_in_directory(directory, name):
                 raise FileExistsError(None, "exists", name)
-        atomic_create(directory, names[0], data)
+        create_file_atomically(directory, names[0], data)
     finally:
         os.close(directory)
 

@@ -3,7 +3,7 @@
 import json
 
 from cortex_policy.manage.cases.model import NANOSECONDS, Case, CaseFile
-from cortex_policy.manage.cases.sandbox import FileTree
+from cortex_policy.manage.cases.temporary_file_tree import FileTree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,17 +17,17 @@ _OWN_CASES = "# Your own cases go below this line:"
 _BARE_KEY_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
 
-def make_own_cases_marker(grant_id: str) -> str:
+def make_hand_written_cases_marker(grant_id: str) -> str:
     """Return the line after which the cases that people write begin."""
     return f"{_OWN_CASES} cortex-policy test --init {grant_id} --update writes those above again"
 
 
-def find_own_cases_marker(text: str) -> int:
+def find_hand_written_cases_line_or_zero(text: str) -> int:
     """Return the number of the line after which people's cases begin, 0 if a file has no such line."""
     return next((number for number, line in enumerate(text.split("\n"), 1) if line.startswith(_OWN_CASES)), 0)
 
 
-def generated_cases_to_toml(file: CaseFile) -> str:
+def format_generated_cases_as_toml(file: CaseFile) -> str:
     """Return a case file as TOML, up to where people's own cases begin."""
     lines = [_HEADER.format(grant=file.grant_id), f"grant = {_format_value(file.grant_id)}"]
     if file.is_complete:
@@ -35,7 +35,7 @@ def generated_cases_to_toml(file: CaseFile) -> str:
     lines += _tree_lines(file.tree)
     for case in file.cases:
         lines += ["", "[[case]]", *(f"{name} = {value}" for name, value in _case_members(case))]
-    return "\n".join([*lines, "", make_own_cases_marker(file.grant_id), ""])
+    return "\n".join([*lines, "", make_hand_written_cases_marker(file.grant_id), ""])
 
 
 def _tree_lines(tree: FileTree) -> list[str]:

@@ -5,11 +5,11 @@ from cortex_policy.core.decode import MAX_BYTES, decode_grant
 from cortex_policy.core.model import CortexPolicyError, GrantError
 from cortex_policy.manage.cases.coverage import Coverage, measure_coverage
 from cortex_policy.manage.cases.model import CaseFileProblem
-from cortex_policy.manage.cases.parser import read_case_file
+from cortex_policy.manage.cases.parser import read_case_file_collecting_errors
 from cortex_policy.manage.cases.runner import FileResult, GrantUnderTest, run_case_file
-from cortex_policy.manage.path_names import relative_if_below_cwd
-from cortex_policy.manage.settings_problems import find_settings_warnings
-from cortex_policy.manage.unsafe_files import summarize_faults
+from cortex_policy.manage.path_names import make_path_relative_if_below_cwd
+from cortex_policy.manage.settings_problems import find_settings_error_texts
+from cortex_policy.manage.unsafe_files import summarize_unsafe_files_in_one_sentence
 from cortex_policy.state import Root
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, list_grant_ids, make_unread_grant_error
 
@@ -37,7 +37,7 @@ class SuiteResult(Value):
     @property
     def coverage_percent(self) -> float:
         """The percentage of what the grants allow and deny that passed cases show."""
-        return coverage_percent(self.coverage)
+        return compute_coverage_percent(self.coverage)
 
     def filter_cases(self, text: str) -> "SuiteResult":
         """Return the result with only the cases whose name or file contains a text; errors stay."""
@@ -50,7 +50,7 @@ class SuiteResult(Value):
         return SuiteResult(tuple(one for one in matching if one.results or one.errors), self.coverage, self.warnings)
 
 
-def coverage_percent(covers: "Iterable[Coverage]") -> float:
+def compute_coverage_percent(covers: "Iterable[Coverage]") -> float:
     """Return the percentage of requirements that are met, 100 if there are none."""
     counts = [(len(cover.met), len(cover.met) + len(cover.unmet)) for cover in covers]
     every = sum(number for _, number in counts)
@@ -70,11 +70,11 @@ def run_suite(plan: "RunPlan", track: "Track" = iter) -> SuiteResult:
     covers = [cover for (path, grant_id), results_of_grant in sorted(runs.items())
               if (cover := grants.load_coverage(roots[path], grant_id, results_of_grant)) is not None]  # fmt: skip
     failed_files = [FileResult(problem.file, "", errors=(problem,)) for problem in plan.errors]
-    return SuiteResult((*failed_files, *tested), tuple(covers), (*find_settings_warnings(roots), *grants.warnings))
+    return SuiteResult((*failed_files, *tested), tuple(covers), (*find_settings_error_texts(roots), *grants.warnings))
 
 
 def _run_target(target: "CaseFileTarget", grants: "GrantLoader") -> FileResult:
-    file = read_case_file(target.path, target.shown)
+    file = read_case_file_collecting_errors(target.path, target.shown)
     if file.errors:
         return FileResult(file.file, file.grant_id, errors=file.errors)
     try:
@@ -98,7 +98,7 @@ class GrantLoader:
     @property
     def warnings(self) -> list[str]:
         """Grants that could not be tested, and one warning for all the grants that checks do not trust."""
-        return [*self._warnings, *summarize_faults([*self._unsafe])]
+        return [*self._warnings, *summarize_unsafe_files_in_one_sentence([*self._unsafe])]
 
     def load(self, root: Root, grant_id: str) -> GrantUnderTest:
         """Load a grant; raise GrantError if it does not exist or does not decode."""
@@ -129,4 +129,4 @@ class GrantLoader:
         except (FileNotFoundError, GrantError) as error:
             return make_unread_grant_error(error, trust, grant_id)
         self._unsafe |= dict.fromkeys(trust.sentences)
-        return GrantUnderTest(grant, data, relative_if_below_cwd(f"{root.tools_path}/{grant_id}.json"))
+        return GrantUnderTest(grant, data, make_path_relative_if_below_cwd(f"{root.tools_path}/{grant_id}.json"))

@@ -7,17 +7,17 @@ from cortex_policy.core.model import Settings
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.cases.coverage import measure_coverage
-from cortex_policy.manage.cases.generator import generate_cases
+from cortex_policy.manage.cases.generator import generate_case_file
 from cortex_policy.manage.cases.model import TOML_SUFFIX, CaseFile
-from cortex_policy.manage.cases.parser import parse_case_file
+from cortex_policy.manage.cases.parser import parse_case_file_collecting_errors
 from cortex_policy.manage.cases.runner import run_case_file
-from cortex_policy.manage.cases.sandbox import FileTree
 from cortex_policy.manage.cases.scaffold import FirstCases, check_grant_size, encode_case_file, write_first_cases
-from cortex_policy.manage.cases.serializer import make_own_cases_marker
+from cortex_policy.manage.cases.serializer import make_hand_written_cases_marker
 from cortex_policy.manage.cases.suite import GrantLoader
-from cortex_policy.manage.path_names import relative_if_below_cwd
+from cortex_policy.manage.cases.temporary_file_tree import FileTree
+from cortex_policy.manage.path_names import make_path_relative_if_below_cwd
 from cortex_policy.state import Root
-from cortex_policy.state.atomic_write import atomic_replace
+from cortex_policy.state.atomic_write import replace_file_atomically
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_grant_id
 from cortex_policy.state.writer_lock import check_root_not_replaced
 
@@ -36,26 +36,28 @@ def update_cases(root: Root, grant_id: str) -> FirstCases:
             result, new = _generate_again(root, grant_id, data)
             if new == data:
                 return result
-            atomic_replace(
+            replace_file_atomically(
                 directory.descriptor, name, new, verify=lambda: _raise_if_file_changed(directory, name, data)
             )
             return FirstCases(result.file, result.cases, result.coverage, result.own_cases)
     except FileNotFoundError:
         return write_first_cases(root, grant_id)
     except OSError as error:
-        file = relative_if_below_cwd(os.path.join(root.cases_path, name))
+        file = make_path_relative_if_below_cwd(os.path.join(root.cases_path, name))
         raise NotDoneError(f"`{file}` cannot be written: {format_os_error(error)}") from None
 
 
 def _generate_again(root: Root, grant_id: str, data: bytes) -> tuple[FirstCases, bytes]:
     subject = GrantLoader().load(root, grant_id)
     check_grant_size(subject)
-    old = parse_case_file(data, relative_if_below_cwd(f"{root.cases_path}/{grant_id}{TOML_SUFFIX}"), is_json=False)
+    old = parse_case_file_collecting_errors(
+        data, make_path_relative_if_below_cwd(f"{root.cases_path}/{grant_id}{TOML_SUFFIX}"), is_json=False
+    )
     _raise_if_not_generated(old, grant_id)
     own_cases = tuple(case for case in old.cases if case.line > old.own_line)
     # without people's cases nothing else needs the old tree
     beside = CaseFile(old.file, grant_id, tree=old.tree if own_cases else FileTree(), cases=own_cases)
-    generated = generate_cases(subject.grant, old.file, beside)
+    generated = generate_case_file(subject.grant, old.file, beside)
     for error in generated.tree.find_errors():
         raise NotDoneError(f"`{old.file}`: `[tree]` does not fit the grant any more: {error}", "change it by hand")
     every = CaseFile(old.file, grant_id, tree=generated.tree, cases=(*generated.cases, *own_cases))
@@ -74,7 +76,7 @@ def _raise_if_not_generated(old: CaseFile, grant_id: str) -> None:
     if old.grant_id != grant_id:
         raise NotDoneError(f"`{old.file}` has the cases of `{old.grant_id}`", "write cases of both by hand")
     if not old.own_line:
-        hint = f"put this line above your own cases, or at its end: `{make_own_cases_marker(grant_id)}`"
+        hint = f"put this line above your own cases, or at its end: `{make_hand_written_cases_marker(grant_id)}`"
         raise NotDoneError(f"`{old.file}` does not say which of its cases were generated", hint)
     if old.settings != Settings():
         hint = "move your cases for these settings to a file of their own"
@@ -83,4 +85,6 @@ def _raise_if_not_generated(old: CaseFile, grant_id: str) -> None:
 
 def _raise_if_file_changed(directory: PolicyDirectory, name: str, data: bytes) -> None:
     if directory.read(name, MAX_BYTES + 1) != data:
-        raise NotDoneError(f"`{relative_if_below_cwd(directory.path)}/{name}` was changed in the meantime", "try again")
+        raise NotDoneError(
+            f"`{make_path_relative_if_below_cwd(directory.path)}/{name}` was changed in the meantime", "try again"
+        )

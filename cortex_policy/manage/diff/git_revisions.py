@@ -37,11 +37,17 @@ class NoCommitsError(NotDoneError):
 
 
 def read_grant_texts_at_revision(root: Root, revision: str) -> "dict[str, TextOrError]":
-    """Return the text of each grant of a revision; raise as `read_policy_texts_at_revision` does."""
-    return {name: text for name, text in read_policy_texts_at_revision(root, revision).items() if name != HOOKS_TOML}
+    """Return the text of each grant of a revision; raise as `read_grant_and_hooks_texts_at_revision` does."""
+    return {
+        name: text
+        for name, text in read_grant_and_hooks_texts_at_revision(root, revision).items()
+        if name != HOOKS_TOML
+    }
 
 
-def read_policy_texts_at_revision(root: Root, revision: str, name: str | None = None) -> "dict[str, TextOrError]":
+def read_grant_and_hooks_texts_at_revision(
+    root: Root, revision: str, name: str | None = None
+) -> "dict[str, TextOrError]":
     """Return the text of each grant of a revision and of its `hooks.toml`, or of one of them, if they exist.
 
     Raise UsageError if a word cannot be a revision, NotDoneError if git does not know it, NoCommitsError for the HEAD
@@ -59,21 +65,21 @@ def read_policy_texts_at_revision(root: Root, revision: str, name: str | None = 
             found[found_name] = GrantError(GRANT_INVALID, f"larger than {MAX_BYTES} bytes")
         else:
             digests[found_name] = digest
-    texts = read_objects(root.path, digests.values())
+    texts = read_git_objects(root.path, digests.values())
     return found | dict(zip(digests, texts, strict=True))
 
 
-def read_settings_text_at_revision(root: Root, revision: str) -> bytes | None:
+def read_settings_text_at_revision_or_none(root: Root, revision: str) -> bytes | None:
     """Return the project's settings of a revision, None if it has none.
 
-    Raises as `read_policy_texts_at_revision` does.
+    Raises as `read_grant_and_hooks_texts_at_revision` does.
     """
-    listed = _output_or_raise(run_git(root.path, "ls-tree", "-z", _tree_id(root.path, revision), SETTINGS))
+    listed = _output_or_raise(run_git_unchecked(root.path, "ls-tree", "-z", _tree_id(root.path, revision), SETTINGS))
     if not listed:
         return None
     mode, _, digest = listed.partition(b"\t")[0].split()
     return (
-        read_objects(root.path, [digest.decode()])[0] if mode in _FILE_MODES else b"no file"
+        read_git_objects(root.path, [digest.decode()])[0] if mode in _FILE_MODES else b"no file"
     )  # which is not TOML, so that it is reported
 
 
@@ -81,7 +87,7 @@ def _tree_id(root: str, revision: str) -> str:
     if not revision or revision.startswith("-") or "\0" in revision:
         message = f"`{revision}` cannot be a revision"
         raise UsageError(message, "name a branch, a tag or a commit")
-    process = run_git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{tree}}")
+    process = run_git_unchecked(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{tree}}")
     tree = process.stdout.strip().decode("utf-8", "replace")
     if process.returncode == 0 and tree.isalnum():
         return tree
@@ -95,13 +101,13 @@ def _tree_id(root: str, revision: str) -> str:
 
 def _is_unborn(root: str) -> bool:
     """Whether HEAD names a branch without a commit; a broken branch does not count as one."""
-    names_a_branch = run_git(root, "symbolic-ref", "--quiet", "HEAD").returncode == 0
-    return names_a_branch and run_git(root, "rev-parse", "--verify", "--quiet", "HEAD").returncode != 0
+    names_a_branch = run_git_unchecked(root, "symbolic-ref", "--quiet", "HEAD").returncode == 0
+    return names_a_branch and run_git_unchecked(root, "rev-parse", "--verify", "--quiet", "HEAD").returncode != 0
 
 
 def _list_policy_files(root: str, tree: str) -> "Iterator[tuple[str, bytes, str, int]]":
     """Yield the name, mode, digest and size of each grant and of `hooks.toml`; paths are relative to the root."""
-    for line in _output_or_raise(run_git(root, "ls-tree", "-z", "-l", tree, TOOLS, HOOKS_FILE)).split(b"\0"):
+    for line in _output_or_raise(run_git_unchecked(root, "ls-tree", "-z", "-l", tree, TOOLS, HOOKS_FILE)).split(b"\0"):
         meta, _, path = line.partition(b"\t")
         file = os.fsdecode(os.path.basename(path))
         if name := file if file == HOOKS_TOML else parse_grant_file_name(file):
@@ -109,12 +115,12 @@ def _list_policy_files(root: str, tree: str) -> "Iterator[tuple[str, bytes, str,
             yield name, mode, digest.decode(), int(size) if size.isdigit() else 0
 
 
-def read_objects(root: str, digests: "Iterable[str]") -> list[bytes]:
+def read_git_objects(root: str, digests: "Iterable[str]") -> list[bytes]:
     """Return the content of objects, in order, from one git process; raise NotDoneError if one is missing."""
     request = "".join(f"{digest}\n" for digest in digests).encode()
     if not request:
         return []
-    output, at, texts = _output_or_raise(run_git(root, "cat-file", "--batch", stdin=request)), 0, []
+    output, at, texts = _output_or_raise(run_git_unchecked(root, "cat-file", "--batch", stdin=request)), 0, []
     while at < len(output):
         end = output.index(b"\n", at)
         header = output[at:end].split()
@@ -127,7 +133,7 @@ def read_objects(root: str, digests: "Iterable[str]") -> list[bytes]:
     return texts
 
 
-def run_git(root: str, *words: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+def run_git_unchecked(root: str, *words: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
     """Run git in a root; raise NotDoneError if it cannot be run. Its exit code is the caller's to judge."""
     # variables GIT_* of a hook or an agent may lead to another repository, or write traces
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}

@@ -13,13 +13,13 @@ from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Settings, UsageError
 from cortex_policy.core.privilege_escalation import PrivilegeEscalation, find_privilege_escalations
 from cortex_policy.core.text import format_os_error
-from cortex_policy.manage.diff.git_revisions import NoCommitsError, read_policy_texts_at_revision
+from cortex_policy.manage.diff.git_revisions import NoCommitsError, read_grant_and_hooks_texts_at_revision
 from cortex_policy.manage.diff.settings import compare_settings_with_revision
-from cortex_policy.manage.unsafe_files import summarize_faults
+from cortex_policy.manage.unsafe_files import summarize_unsafe_files_in_one_sentence
 from cortex_policy.state import Root
-from cortex_policy.state.comparison_settings import load_comparison_settings
-from cortex_policy.state.grants import PolicyDirectory, TrustCheck, find_root
-from cortex_policy.state.policy_files import check_policy_name, raise_file_not_found
+from cortex_policy.state.comparison_settings import load_settings_for_grant_comparison
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck, find_named_or_only_root
+from cortex_policy.state.policy_files import check_grant_id_or_hooks_toml, raise_file_not_found
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,67 +84,73 @@ def compare_ids_or_files(old: str, new: str, root: str | None = None) -> PolicyD
             f"`{old}` and `{new}` cannot be compared: only one of them is a grant",
             f"compare two grants, or two files called `{HOOKS_TOML}`",
         )
-    change = compare_versions(new_name, before, after, _settings_of_root(root))
-    return PolicyDiff((change,), 0, tuple(summarize_faults(list(dict.fromkeys([*faults, *more])))))
+    change = compare_two_grant_versions(new_name, before, after, _settings_of_root(root))
+    return PolicyDiff(
+        (change,), 0, tuple(summarize_unsafe_files_in_one_sentence(list(dict.fromkeys([*faults, *more]))))
+    )
 
 
 def _settings_of_root(named: str | None) -> Settings:
     """Return the settings of a root, or those of operators if there is no root."""
     path = None
     with suppress(GrantError):
-        path = find_root(named).path
-    return load_comparison_settings(path)
+        path = find_named_or_only_root(named).path
+    return load_settings_for_grant_comparison(path)
 
 
 def compare_grant_bytes(name: str, old: bytes | None, new: bytes | None, settings: Settings = DEFAULTS) -> GrantDiff:
     """Compare the old and new bytes of a grant, or of `hooks.toml`; None means no such file."""
-    return compare_versions(name, to_grant_version(name, old), to_grant_version(name, new), settings)
+    return compare_two_grant_versions(name, make_grant_version(name, old), make_grant_version(name, new), settings)
 
 
-def make_grant_diff_of_settings(meaning: GrantComparison) -> GrantDiff:
+def wrap_settings_comparison_as_grant_diff(meaning: GrantComparison) -> GrantDiff:
     """Return the diff of a settings file, to be shown along with those of grants."""
     side = GrantVersion(None, is_settings=True)
     return GrantDiff("config.toml", side, side, meaning, ())
 
 
-def compare_with_revision(root: Root, revision: str, grant_id: str | None = None, track: "Track" = iter) -> PolicyDiff:
+def make_policy_diff_since_revision(
+    root: Root, revision: str, grant_id: str | None = None, track: "Track" = iter
+) -> PolicyDiff:
     """Compare the current grants and `hooks.toml`, or one of them, with a git revision.
 
     Before the first commit there are none.
     """
     if grant_id is not None:
-        check_policy_name(grant_id)
+        check_grant_id_or_hooks_toml(grant_id)
     before, notes = _read_revision(root, revision, grant_id)
-    after, faults = read_policy_and_warnings(root, grant_id, track)
+    after, faults = read_grant_and_hooks_texts_and_warnings(root, grant_id, track)
     if grant_id is not None and not before and not after:
         raise_file_not_found(root, grant_id)
     names = sorted({*before, *after})
     touched = [name for name in names if grant_id is not None or _is_other_text(before.get(name), after.get(name))]
-    effective = load_comparison_settings(root.path)
+    effective = load_settings_for_grant_comparison(root.path)
     changes = (
-        compare_versions(
-            name, to_grant_version(name, before.get(name)), to_grant_version(name, after.get(name)), effective
+        compare_two_grant_versions(
+            name, make_grant_version(name, before.get(name)), make_grant_version(name, after.get(name)), effective
         )
         for name in touched
     )
     settings = _settings_diffs(root, revision) if grant_id is None else ()
-    return PolicyDiff((*changes, *settings), len(names) - len(touched), tuple(summarize_faults(faults)), notes)
+    return PolicyDiff(
+        (*changes, *settings), len(names) - len(touched), tuple(summarize_unsafe_files_in_one_sentence(faults)), notes
+    )
 
 
 def _settings_diffs(root: Root, revision: str) -> tuple[GrantDiff, ...]:
     """Return the diff of the project's settings, if it changes what a check answers."""
     meaning = compare_settings_with_revision(root, revision)
-    return (make_grant_diff_of_settings(meaning),) if meaning is not None else ()
+    return (wrap_settings_comparison_as_grant_diff(meaning),) if meaning is not None else ()
 
 
 def _read_revision(root: Root, revision: str, grant_id: str | None) -> "tuple[dict[str, TextOrError], tuple[str, ...]]":
     try:
-        return read_policy_texts_at_revision(root, revision, grant_id), ()
+        return read_grant_and_hooks_texts_at_revision(root, revision, grant_id), ()
     except NoCommitsError as error:
         return {}, (f"{error.detail}: compared with no grants at all",)
 
 
-def read_grants_and_warnings(
+def read_grant_texts_and_safety_warnings(
     root: Root, grant_id: str | None = None, track: "Track" = iter
 ) -> "tuple[dict[str, TextOrError], list[str]]":
     """Return the text of the current grants, and what is unsafe about their files, which only `check` refuses."""
@@ -162,11 +168,11 @@ def read_grants_and_warnings(
     return texts, trust.sentences
 
 
-def read_policy_and_warnings(
+def read_grant_and_hooks_texts_and_warnings(
     root: Root, name: str | None = None, track: "Track" = iter
 ) -> "tuple[dict[str, TextOrError], list[str]]":
     """Return the same of the grants and `hooks.toml`, or of one of them."""
-    texts, faults = read_grants_and_warnings(root, name, track)
+    texts, faults = read_grant_texts_and_safety_warnings(root, name, track)
     if name in {None, HOOKS_TOML}:
         trust = TrustCheck(root)
         with suppress(FileNotFoundError), PolicyDirectory(trust) as policy:
@@ -186,16 +192,16 @@ def _read_side(word: str, root: str | None) -> tuple[str, GrantVersion, list[str
     """Return the name and the text of one side, and what is unsafe about its file."""
     name = HOOKS_TOML if os.path.basename(word) == HOOKS_TOML else word
     if "/" in word or word.endswith(".json"):
-        return name, to_grant_version(name, read_grant_file(word)), []
-    check_policy_name(word)
-    where = find_root(root)
-    found, faults = read_policy_and_warnings(where, word)
+        return name, make_grant_version(name, read_grant_file_bytes(word)), []
+    check_grant_id_or_hooks_toml(word)
+    where = find_named_or_only_root(root)
+    found, faults = read_grant_and_hooks_texts_and_warnings(where, word)
     if word not in found:
         raise_file_not_found(where, word)
-    return name, to_grant_version(name, found.get(word)), faults
+    return name, make_grant_version(name, found.get(word)), faults
 
 
-def read_grant_file(name: str) -> bytes:
+def read_grant_file_bytes(name: str) -> bytes:
     """Read the text of a grant from any file; raise GrantError (grant_not_found)."""
     try:
         with open(name, "rb") as file:
@@ -208,7 +214,7 @@ def _is_other_text(old: "TextOrError | None", new: "TextOrError | None") -> bool
     return not isinstance(old, bytes) or old != new
 
 
-def to_grant_version(name: str, text_or_error: "TextOrError | None") -> GrantVersion:
+def make_grant_version(name: str, text_or_error: "TextOrError | None") -> GrantVersion:
     """Return a text of a grant or of `hooks.toml`, or its error, as one side of a diff."""
     if text_or_error is None:
         return ABSENT
@@ -222,7 +228,9 @@ def to_grant_version(name: str, text_or_error: "TextOrError | None") -> GrantVer
         return GrantVersion(None, error.detail)
 
 
-def compare_versions(name: str, old: GrantVersion, new: GrantVersion, settings: Settings = DEFAULTS) -> GrantDiff:
+def compare_two_grant_versions(
+    name: str, old: GrantVersion, new: GrantVersion, settings: Settings = DEFAULTS
+) -> GrantDiff:
     """Compare two sides of a diff; a side without a grant allows nothing, so what may be new is widened."""
     if name == HOOKS_TOML:
         return GrantDiff(name, old, new, compare_hook_rules(old.rules, new.rules), ())

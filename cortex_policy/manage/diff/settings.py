@@ -6,9 +6,15 @@ from cortex_policy.core.compare.grants import GrantComparison
 from cortex_policy.core.compare.verdicts import NARROWED, WIDENED, FieldComparison, combine_verdicts
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.settings import LOCKED, PROJECT, SETTINGS, SHARE, SYSTEM, USER, Layer, resolve_setting
-from cortex_policy.manage.diff.git_revisions import NoCommitsError, read_settings_text_at_revision
+from cortex_policy.manage.diff.git_revisions import NoCommitsError, read_settings_text_at_revision_or_none
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
-from cortex_policy.state.settings import MAX_BYTES, NAME, decode_layer, read_settings_bytes, settings_file
+from cortex_policy.state.settings import (
+    MAX_BYTES,
+    NAME,
+    decode_layer,
+    make_settings_file_path,
+    read_settings_bytes_or_none,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,8 +54,8 @@ def _higher_layers(place: str) -> "Iterator[Layer]":
         return
     system = Layer(SYSTEM, {}, {})
     with suppress(GrantError):  # an invalid system file locks nothing that is known
-        data = read_settings_bytes(SYSTEM)
-        system = system if data is None else decode_layer(SYSTEM, settings_file(SYSTEM, None), data)
+        data = read_settings_bytes_or_none(SYSTEM)
+        system = system if data is None else decode_layer(SYSTEM, make_settings_file_path(SYSTEM, None), data)
     # the project applies to every user, who may override the system's values unless they are locked
     names = system.values if place == USER else system.locked
     yield Layer(SYSTEM, {name: system.values[name] for name in names}, system.sources, system.locked)
@@ -102,7 +108,7 @@ def _compare_setting(setting: "Setting", before: "Any", after: "Any") -> "Iterat
 
 def _read_values_at_revision(root: "Root", revision: str) -> "Values":
     try:
-        return _parse_values(root, read_settings_text_at_revision(root, revision))
+        return _parse_values(root, read_settings_text_at_revision_or_none(root, revision))
     except NoCommitsError:
         return {}
 
@@ -122,6 +128,6 @@ def _parse_values(root: "Root", data: bytes | None) -> "Values":
     if data is None:
         return {}
     try:
-        return decode_layer(PROJECT, settings_file(PROJECT, root.path), data).values
+        return decode_layer(PROJECT, make_settings_file_path(PROJECT, root.path), data).values
     except GrantError:
         return None

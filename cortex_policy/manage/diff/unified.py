@@ -3,7 +3,7 @@
 import re
 from difflib import SequenceMatcher
 
-from cortex_policy.state.policy_files import path_below_policy
+from cortex_policy.state.policy_files import make_relative_policy_file_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ _MOST_PAIRS = 1_000_000  # pairs of lines that are compared
 _LINE = re.compile(r"[^\n]*\n|[^\n]+\Z")
 
 
-def format_readable_diff(name: str, old: bytes, new: bytes) -> list[str]:
+def format_diff_lines_for_people(name: str, old: bytes, new: bytes) -> list[str]:
     """Return the lines of a diff to read; a carriage return at the end of a line is part of the line."""
     lines = _diff_lines(_readable_lines(old), _readable_lines(new), f"{name} (old)", f"{name} (new)", "")
     return [part for line in lines for part in line.split("\n")]
@@ -30,7 +30,7 @@ def _readable_lines(data: bytes) -> list[str]:
 
 def format_unified_diff(name: str, old: bytes | None, new: bytes | None) -> str:
     """Return a unified diff of two texts of a grant or of `hooks.toml`, '' if they are equal; None means no file."""
-    path = f".cortex/policy/{path_below_policy(name)}"
+    path = f".cortex/policy/{make_relative_policy_file_path(name)}"
     before, after = "/dev/null" if old is None else f"a/{path}", "/dev/null" if new is None else f"b/{path}"
     lines = _diff_lines(_whole_lines(old), _whole_lines(new), before, after, "\n")
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)

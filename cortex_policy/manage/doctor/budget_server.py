@@ -7,9 +7,9 @@ from shlex import join, quote
 from cortex_policy.core.budget_server import parse_budget_server
 from cortex_policy.core.model import BudgetServerError, Settings, StateError
 from cortex_policy.core.settings import SYSTEM
-from cortex_policy.manage.budget_server import ServerFacts, probe_budget, read_server_facts
+from cortex_policy.manage.budget_server import ServerFacts, peek_unused_server_budget, read_server_facts
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, make_error_result
-from cortex_policy.state.budget_choice import read_key
+from cortex_policy.state.budget_choice import read_budgets_key
 from cortex_policy.state.shared_budgets.keys import compute_keyed_hash
 from cortex_policy.state.valid_settings import read_valid_layers
 
@@ -23,7 +23,7 @@ _AGREED = ("budgets.name", "budgets.key_file", "budgets.on_error")
 _AGREED_IF_LOCAL = ("budgets.local_share", "state_dir")  # each state directory has a share
 
 
-def check_budget_server(settings: Settings) -> "Iterator[CheckResult]":
+def examine_budget_server(settings: Settings) -> "Iterator[CheckResult]":
     """Check the key, and the server that the settings name."""
     key, server = _key_result(settings), parse_budget_server(settings.budgets_url or "")
     yield key
@@ -42,7 +42,7 @@ def check_budget_server(settings: Settings) -> "Iterator[CheckResult]":
 
 def _key_result(settings: Settings) -> CheckResult:
     try:
-        fingerprint = compute_keyed_hash(read_key(settings), b"fingerprint")[:_FINGERPRINT_DIGITS]
+        fingerprint = compute_keyed_hash(read_budgets_key(settings), b"fingerprint")[:_FINGERPRINT_DIGITS]
     except StateError as error:
         return make_error_result("budget-key", error)
     message = f"only this user and root can read `{settings.budgets_key_file}`; its fingerprint is {fingerprint}"
@@ -75,7 +75,7 @@ def _silence_result(settings: Settings, error: StateError) -> CheckResult:
 def _probe_result(settings: Settings, facts: ServerFacts) -> CheckResult:
     """Look at a budget as a call does."""
     try:
-        budget = probe_budget(settings)
+        budget = peek_unused_server_budget(settings)
     except StateError as error:
         return make_error_result("budget-server", error)
     server = parse_budget_server(settings.budgets_url or "").label

@@ -48,7 +48,7 @@ def find_command_at_end_of_hint(hint: str) -> str:
     return str(found[0]) if len(found) == 1 and hint.endswith(f"`{found[0]}`") else ""
 
 
-def find_program_and_doubt(name: str) -> tuple[str, str]:
+def find_program_and_trust_problem(name: str) -> tuple[str, str]:
     """Return the path of a program, and why it must not be run, if so: another user could have replaced it."""
     path = shutil.which(name) or ""
     if path and not (os.path.isabs(path) and is_private_path(path)):

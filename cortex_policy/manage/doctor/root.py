@@ -11,7 +11,7 @@ from cortex_policy.core.model import (
     CortexPolicyError,
     GrantError,
 )
-from cortex_policy.core.text import count_with_noun
+from cortex_policy.core.text import format_count_with_noun
 from cortex_policy.manage.doctor.result import (
     OK,
     PROBLEM,
@@ -22,11 +22,11 @@ from cortex_policy.manage.doctor.result import (
 )
 from cortex_policy.manage.global_denials import GlobalDenials
 from cortex_policy.manage.listing import list_grant_rows
-from cortex_policy.manage.stamp.verify import verify_stamp
+from cortex_policy.manage.stamp.verify import find_stamp_mismatches
 from cortex_policy.manage.unsafe_files import find_group_writer_problems
 from cortex_policy.state import Root
 from cortex_policy.state.grants import list_possible_roots_at_or_above
-from cortex_policy.state.grants_errors import root_option
+from cortex_policy.state.grants_errors import format_root_option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,12 +36,14 @@ MAX_NAMED = 5
 _IDS = {SETTINGS_INVALID: "settings", GRANT_UNSAFE: "permissions", STAMP_MISMATCH: "stamp"}
 
 
-def check_root(root: Root, denials: GlobalDenials) -> "Iterator[CheckResult]":
+def examine_root(root: Root, denials: GlobalDenials) -> "Iterator[CheckResult]":
     """Check a root, as the caller's checks find it."""
     yield _check_root(root)
     yield from _check_stops(denials)
-    yield from make_denial_results(denials, "settings", "every source is valid")
-    yield from make_denial_results(denials, "permissions", "only the owner and root can write what leads to the grants")
+    yield from make_check_results_from_denials(denials, "settings", "every source is valid")
+    yield from make_check_results_from_denials(
+        denials, "permissions", "only the owner and root can write what leads to the grants"
+    )
     yield from _check_group_members(root)
     yield _check_grants(root)
     yield _check_stamp(root, denials)
@@ -54,7 +56,7 @@ def _find_doctor_check_id(error: CortexPolicyError) -> str:
     return _IDS.get(error.reason) or ("audit-log" if "audit" in type(error).__module__ else "state")
 
 
-def make_denial_results(denials: GlobalDenials, check_id: str, fine: str) -> "Iterator[CheckResult]":
+def make_check_results_from_denials(denials: GlobalDenials, check_id: str, fine: str) -> "Iterator[CheckResult]":
     """Yield a problem for each error that denies every check and belongs to this one, else what is fine."""
     found = [error for error in denials.errors if _find_doctor_check_id(error) == check_id]
     yield from (make_error_result(check_id, error) for error in found)
@@ -97,9 +99,9 @@ def _check_grants(root: Root) -> CheckResult:
     if broken:
         more = f" and {len(broken) - MAX_NAMED} more" if len(broken) > MAX_NAMED else ""
         message = f"checks refuse {', '.join(broken[:MAX_NAMED])}{more}"
-        return CheckResult("grants", PROBLEM, message, f"cortex-policy validate{root_option(root)}")
+        return CheckResult("grants", PROBLEM, message, f"cortex-policy validate{format_root_option(root)}")
     if not rows:
-        command = f"cortex-policy new ID{root_option(root)}"
+        command = f"cortex-policy new ID{format_root_option(root)}"
         return CheckResult("grants", PROBLEM, f"there are none in `{root.tools_path}`", command)
     return CheckResult("grants", OK, f"{len(rows)} can be loaded")
 
@@ -109,13 +111,13 @@ def _check_stamp(root: Root, denials: GlobalDenials) -> CheckResult:
         if _find_doctor_check_id(error) == "stamp":
             return make_error_result("stamp", error)
     try:
-        found = verify_stamp(root)
+        found = find_stamp_mismatches(root)
     except GrantError as error:
         return make_error_result("stamp", error, WARNING)
     names = [one.id for one in found if one.id]
     if names:
-        message = f"{count_with_noun(len(names), 'grant')} differ from it: {', '.join(names[:MAX_NAMED])}"
-        return CheckResult("stamp", WARNING, message, f"cortex-policy diff --against stamp{root_option(root)}")
+        message = f"{format_count_with_noun(len(names), 'grant')} differ from it: {', '.join(names[:MAX_NAMED])}"
+        return CheckResult("stamp", WARNING, message, f"cortex-policy diff --against stamp{format_root_option(root)}")
     if found and found[0].problem != "there is no stamp":
         return CheckResult("stamp", WARNING, found[0].problem, find_command_at_end_of_hint(found[0].hint))
     return CheckResult("stamp", OK, found[0].problem if found else "the grants are as stamped")

@@ -3,12 +3,12 @@
 from contextlib import suppress
 
 from cortex_policy.core.model import GrantError
-from cortex_policy.manage.doctor.host import check_host
-from cortex_policy.manage.doctor.installation import check_installation
-from cortex_policy.manage.doctor.pre_commit import check_pre_commit_hooks
+from cortex_policy.manage.doctor.clock_and_file_system import examine_clock_and_file_system
+from cortex_policy.manage.doctor.pre_commit import examine_pre_commit_hooks
+from cortex_policy.manage.doctor.program_shell_and_editor import examine_program_shell_and_editor
 from cortex_policy.manage.doctor.result import PROBLEM, WARNING, CheckResult
-from cortex_policy.manage.doctor.root import check_root
-from cortex_policy.manage.doctor.state import check_state
+from cortex_policy.manage.doctor.root import examine_root
+from cortex_policy.manage.doctor.state_and_audit_log import examine_state_and_audit_log
 from cortex_policy.manage.global_denials import find_global_denials
 from cortex_policy.state import Root
 from cortex_policy.state.settings import read_uncached_settings
@@ -22,25 +22,25 @@ def run_checks(root: Root | None) -> "Iterator[CheckResult]":
     """Yield the result of each check, of this machine and of a root; None if there is no root here."""
     if root is None:
         yield CheckResult("root", WARNING, "there is no policy root here", "cortex-policy init")
-        yield from check_host(None, "")
+        yield from examine_clock_and_file_system(None, "")
     else:
         yield from _root_checks(root)
-    yield from check_installation(root)
+    yield from examine_program_shell_and_editor(root)
 
 
 def _root_checks(root: Root) -> "Iterator[CheckResult]":
     denials, state_dir = find_global_denials(root), ""
-    yield from check_root(root, denials)
+    yield from examine_root(root, denials)
     with suppress(GrantError):  # the result of the settings says why
         settings = read_uncached_settings(root.path)
         state_dir = settings.state_dir or ""
-        yield from check_state(settings, denials)
+        yield from examine_state_and_audit_log(settings, denials)
         if settings.budgets_url is not None:
-            from cortex_policy.manage.doctor.budget_server import check_budget_server  # noqa: PLC0415 - few hosts share budgets
+            from cortex_policy.manage.doctor.budget_server import examine_budget_server  # noqa: PLC0415 - few hosts share budgets
 
-            yield from check_budget_server(settings)
-    yield from check_host(root, state_dir)
-    yield check_pre_commit_hooks(root)
+            yield from examine_budget_server(settings)
+    yield from examine_clock_and_file_system(root, state_dir)
+    yield examine_pre_commit_hooks(root)
 
 
 def find_worst_status(results: "list[CheckResult]") -> str:

@@ -10,8 +10,8 @@ from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.compare.declarations import accepts_nothing
 from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.text import did_you_mean
-from cortex_policy.schema.keywords import (
+from cortex_policy.core.text import format_did_you_mean_hint
+from cortex_policy.schema.declaration_keywords import (
     COUNT,
     DECLARATION,
     KEYWORD_BY_NAME,
@@ -34,7 +34,7 @@ _FORM = "it is NAME=TYPE[,KEYWORD=VALUE]..., such as `lines=integer,minimum=1,ma
 _OTHER_TYPES = {"path": "string,format=path", "list": "array", "dict": "object", "float": "number", "int": "integer"}
 
 
-def parse_declaration(word: str) -> "tuple[str, Declaration]":
+def parse_argument_declaration(word: str) -> "tuple[str, Declaration]":
     """Return the name and the declaration of an argument; raise UsageError for one that cannot be enforced."""
     name, equals, text = word.partition("=")
     if not name or not text or not equals:
@@ -109,7 +109,9 @@ def _parse_type(text: str) -> str | list[str]:
     for word in words:
         if word not in TYPES:
             closest = _OTHER_TYPES.get(word) or find_closest_word(word, TYPES)
-            raise UsageError(f"unknown type `{word}`", f"{did_you_mean(closest)} {find_keyword_hint('type')}".strip())
+            raise UsageError(
+                f"unknown type `{word}`", f"{format_did_you_mean_hint(closest)} {find_keyword_hint('type')}".strip()
+            )
     return words if len(words) > 1 else words[0]
 
 

@@ -44,7 +44,7 @@ def choose_editor_command(environment: "Mapping[str, str]", setting: str | None 
     raise NotDoneError("no editor was found", "name one in `$VISUAL` or `$EDITOR`")
 
 
-def split_editor_command(words: list[str], file: str, line: int) -> list[str]:
+def make_editor_command_for_file(words: list[str], file: str, line: int) -> list[str]:
     """Return the command that opens a file and waits until it is closed, at a line if the editor can (0: no line)."""
     names = _editor_names(words[0])
     waits = next((flags for name, flags in _WAITS.items() if name in names), ())

@@ -3,37 +3,41 @@
 from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import compare_grant_bytes
-from cortex_policy.manage.editing.loop import DIFF, EDIT, EXIT, SAVE, EditResult, Review, edit_file
-from cortex_policy.manage.editing.validity import find_problems_of_text
-from cortex_policy.manage.replay.impact import describe_impact
-from cortex_policy.manage.transaction.record import is_valid_text
+from cortex_policy.manage.editing.edit_loop import DIFF, EDIT, EXIT, SAVE, EditResult, Review, edit_draft_until_saved
+from cortex_policy.manage.editing.validity import find_policy_text_problems
+from cortex_policy.manage.replay.impact import estimate_impact_as_text
+from cortex_policy.manage.transaction.record import is_valid_policy_text
 from cortex_policy.manage.transaction.recovery import check_stamped
-from cortex_policy.manage.transaction.version import Version
-from cortex_policy.manage.transaction.writer import GrantWriter, write_transaction
-from cortex_policy.schema.catalog import NOTE
+from cortex_policy.manage.transaction.version_after_write import Version
+from cortex_policy.manage.transaction.writer import GrantWriter, open_grants_for_write
 from cortex_policy.schema.problems import Problem
+from cortex_policy.schema.rule_catalog import NOTE
 from cortex_policy.state import Root
-from cortex_policy.state.comparison_settings import load_comparison_settings
+from cortex_policy.state.comparison_settings import load_settings_for_grant_comparison
 from cortex_policy.state.grants import TrustCheck, make_unread_grant_error
-from cortex_policy.state.policy_files import check_policy_name, path_below_policy, raise_file_not_found
+from cortex_policy.state.policy_files import (
+    check_grant_id_or_hooks_toml,
+    make_relative_policy_file_path,
+    raise_file_not_found,
+)
 from cortex_policy.state.writer_lock import LockWait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.manage.editing.loop import EditorUI
+    from cortex_policy.manage.editing.edit_loop import EditorUI
 
 
-def run_edit_session(
+def edit_policy_file_in_editor(
     root: Root, name: str, lock_wait: LockWait, screen: "EditorUI", *, resume: bool = False
 ) -> EditResult:
-    """Let an operator edit a grant, or `hooks.toml`, as `edit_file` does.
+    """Let an operator edit a grant, or `hooks.toml`, as `edit_draft_until_saved` does.
 
     Raise NotDoneError or GrantError if that is impossible. However the session ends, the file is the old or the new
     one.
     """
-    check_policy_name(name)
-    with write_transaction(root, lock_wait, "hook edit" if name == HOOKS_TOML else "edit", name) as writer:
-        return edit_file(_EditedPolicyFile(writer, name, screen), screen, resume=resume)
+    check_grant_id_or_hooks_toml(name)
+    with open_grants_for_write(root, lock_wait, "hook edit" if name == HOOKS_TOML else "edit", name) as writer:
+        return edit_draft_until_saved(_EditedPolicyFile(writer, name, screen), screen, resume=resume)
 
 
 class _EditedPolicyFile:
@@ -44,7 +48,7 @@ class _EditedPolicyFile:
     def __init__(self, writer: GrantWriter, name: str, screen: "EditorUI") -> None:
         self._writer, self._name, self._screen = writer, name, screen
         self.label: str = f"`{name}` is"
-        self.path: str = f"{writer.root.policy_path}/{path_below_policy(name)}"
+        self.path: str = f"{writer.root.policy_path}/{make_relative_policy_file_path(name)}"
         self.original: bytes = self._read_original()
 
     def _read_original(self) -> bytes:
@@ -69,7 +73,7 @@ class _EditedPolicyFile:
         if not text.strip() and text != self.original:
             self._screen.show_sentence(f"`{self._name}` was emptied, and an empty file is not valid")
             return Review()
-        is_valid = is_valid_text(self._name, text)
+        is_valid = is_valid_policy_text(self._name, text)
         if is_valid and text == self.original:
             return Review(SAVE)
         if problems := self._find_problems(text):
@@ -77,9 +81,9 @@ class _EditedPolicyFile:
         if not is_valid:
             return Review(EDIT + DIFF + EXIT, _line_of_first(problems))
         root = self._writer.root
-        change = compare_grant_bytes(self._name, self.original, text, load_comparison_settings(root.path))
+        change = compare_grant_bytes(self._name, self.original, text, load_settings_for_grant_comparison(root.path))
         self._screen.show_change(change)
-        if past := describe_impact(root, change):
+        if past := estimate_impact_as_text(root, change):
             self._screen.show_sentence(past)
         return Review(SAVE + EDIT + DIFF + EXIT, _line_of_first(problems), change)
 
@@ -89,7 +93,7 @@ class _EditedPolicyFile:
 
     def _find_problems(self, text: bytes) -> tuple[Problem, ...]:
         """Return the errors and warnings of a text."""
-        return tuple(one for one in find_problems_of_text(self._name, text) if one.severity != NOTE)
+        return tuple(one for one in find_policy_text_problems(self._name, text) if one.severity != NOTE)
 
 
 def _line_of_first(problems: tuple[Problem, ...]) -> int:

@@ -3,7 +3,7 @@
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.editing.formatting import format_grant_text
 from cortex_policy.manage.editing.set_fields import GrantEdit, apply_edit
-from cortex_policy.manage.editing.validity import require_valid_text
+from cortex_policy.manage.editing.validity import require_valid_policy_text
 from cortex_policy.state import Root
 
 
@@ -12,12 +12,12 @@ def edit_grant_bytes(root: Root, grant_id: str, old: bytes, edit: GrantEdit) -> 
     try:
         applied = apply_edit(old.decode(), edit, grant_id)
     except (GrantError, UnicodeDecodeError):
-        require_valid_text(root, grant_id, old)  # it says more
+        require_valid_policy_text(root, grant_id, old)  # it says more
         raise
     return old if applied.is_unchanged else applied.text.encode()
 
 
 def validate_and_format_grant(root: Root, grant_id: str, old: bytes) -> bytes:
     """Return the text of a grant in canonical layout; raise GrantError if it is too large then."""
-    require_valid_text(root, grant_id, old)
+    require_valid_policy_text(root, grant_id, old)
     return format_grant_text(old.decode()).encode()

@@ -5,10 +5,10 @@ from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.state import Root
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_grant_id, read_grant
-from cortex_policy.state.grants_errors import make_impossible_id_error, root_option
+from cortex_policy.state.grants_errors import format_root_option, make_impossible_id_error
 
 
-def given_ids_or_all(root: Root, grant_ids: tuple[str, ...]) -> tuple[str, ...]:
+def list_given_ids_or_all(root: Root, grant_ids: tuple[str, ...]) -> tuple[str, ...]:
     """Return ids without repetitions, or those of all grants if none is named."""
     for grant_id in grant_ids:
         check_grant_id(grant_id)
@@ -29,7 +29,7 @@ def check_new_id_syntax(word: str) -> None:
 
 def check_grant_absent(root: Root, grant_id: str) -> None:
     """Raise NotDoneError if a grant exists already, without a lock."""
-    if grant_id in given_ids_or_all(root, ()):
+    if grant_id in list_given_ids_or_all(root, ()):
         raise make_existing_grant_error(root, grant_id)
 
 
@@ -45,5 +45,5 @@ def make_missing_grant_error(root: Root, grant_id: str) -> Exception:
 def make_existing_grant_error(root: Root, grant_id: str) -> NotDoneError:
     """Return the error for an id that a grant has already."""
     return NotDoneError(
-        f"`{grant_id}` exists already", f"see it with `cortex-policy show {grant_id}{root_option(root)}`"
+        f"`{grant_id}` exists already", f"see it with `cortex-policy show {grant_id}{format_root_option(root)}`"
     )

@@ -7,16 +7,16 @@ from cortex_policy.core.model import GrantError
 from cortex_policy.manage.editing.grant_bytes import edit_grant_bytes, validate_and_format_grant
 from cortex_policy.manage.editing.grant_ids import (
     check_new_id_syntax,
-    given_ids_or_all,
+    list_given_ids_or_all,
     make_existing_grant_error,
     make_missing_grant_error,
 )
 from cortex_policy.manage.editing.results import FormatResult, WriteResult, preview_change
 from cortex_policy.manage.editing.set_fields import GrantEdit
-from cortex_policy.manage.editing.validity import require_valid_text
+from cortex_policy.manage.editing.validity import require_valid_policy_text
 from cortex_policy.manage.transaction.grant_files import open_grant_files_without_lock
 from cortex_policy.manage.transaction.recovery import check_stamped
-from cortex_policy.manage.transaction.writer import preview_transaction
+from cortex_policy.manage.transaction.writer import open_grants_for_preview
 from cortex_policy.state import Root
 from cortex_policy.state.grants import check_grant_id
 
@@ -37,92 +37,92 @@ class Plan(Value):
     mode: int = 0o644  # of a new file
 
 
-def plan_edit(files: "GrantFiles", grant_id: str, edit: GrantEdit) -> Plan:
+def plan_edit_grant(files: "GrantFiles", grant_id: str, edit: GrantEdit) -> Plan:
     """Plan to change a grant; the new bytes are the old ones if it has these values already."""
     old = _read_existing_grant(files, grant_id)
     return _plan_change(files, grant_id, old, edit_grant_bytes(files.root, grant_id, old, edit))
 
 
-def plan_create(files: "GrantFiles", grant_id: str, text: str) -> Plan:
+def plan_create_grant(files: "GrantFiles", grant_id: str, text: str) -> Plan:
     """Plan to write a new grant."""
     _raise_if_grant_exists(files, grant_id)
     return _plan_change(files, grant_id, None, text.encode())
 
 
-def plan_copy(files: "GrantFiles", grant_id: str, other: str) -> Plan:
+def plan_copy_grant(files: "GrantFiles", grant_id: str, other: str) -> Plan:
     """Plan to write the bytes of a grant as a new one."""
     data = _read_existing_grant(files, grant_id)
     _raise_if_grant_exists(files, other)
-    require_valid_text(files.root, grant_id, data)
+    require_valid_policy_text(files.root, grant_id, data)
     files.check_permissions(grant_id)  # the copy is stamped, and safe to read: so its bytes must be
     check_stamped(files, grant_id, data)
     return _plan_change(files, other, None, data, files.mode_for_copy(grant_id))
 
 
-def plan_remove(files: "GrantFiles", grant_id: str) -> Plan:
+def plan_remove_grant(files: "GrantFiles", grant_id: str) -> Plan:
     """Plan to remove a grant, valid or not."""
     return _plan_change(files, grant_id, _read_existing_grant(files, grant_id), None)
 
 
-def plan_rename(files: "GrantFiles", grant_id: str, other: str) -> Plan:
+def plan_rename_grant(files: "GrantFiles", grant_id: str, other: str) -> Plan:
     """Plan to give a grant another id; the plan has that id, and bytes that stay the same."""
     data = _read_existing_grant(files, grant_id)
     _raise_if_grant_exists(files, other)
     if not files.is_owned_by_caller:
-        require_valid_text(files.root, grant_id, data)
+        require_valid_policy_text(files.root, grant_id, data)
     check_stamped(files, grant_id, data)
     check_stamped(files, other, None)
     return Plan(other, data, data, preview_change(files.root, other, data, data))
 
 
-def plan_format(files: "GrantFiles", grant_id: str) -> Plan:
+def plan_format_grant(files: "GrantFiles", grant_id: str) -> Plan:
     """Plan to write a grant in canonical layout; `fmt --check` reports the layout of one that no write may change."""
     old = _read_existing_grant(files, grant_id)
     new = validate_and_format_grant(files.root, grant_id, old)
     return Plan(grant_id, old, new, preview_change(files.root, grant_id, old, new))
 
 
-def preview_edit(root: Root, grant_id: str, edit: GrantEdit) -> WriteResult:
+def preview_edit_grant(root: Root, grant_id: str, edit: GrantEdit) -> WriteResult:
     """Return what `edit_grant` would write, without a lock."""
     with _open_grants(root, grant_id) as files:
-        return plan_edit(files, grant_id, edit).preview
+        return plan_edit_grant(files, grant_id, edit).preview
 
 
-def preview_create(root: Root, grant_id: str, text: str) -> WriteResult:
+def preview_create_grant(root: Root, grant_id: str, text: str) -> WriteResult:
     """Return what `create_grant` would write, without a lock."""
     with _open_grants(root, new_id=grant_id) as files:
-        return plan_create(files, grant_id, text).preview
+        return plan_create_grant(files, grant_id, text).preview
 
 
-def preview_copy(root: Root, grant_id: str, other: str) -> WriteResult:
+def preview_copy_grant(root: Root, grant_id: str, other: str) -> WriteResult:
     """Return what `copy_grant` would write, without a lock."""
     with _open_grants(root, grant_id, other) as files:
-        return plan_copy(files, grant_id, other).preview
+        return plan_copy_grant(files, grant_id, other).preview
 
 
-def preview_remove(root: Root, grant_id: str) -> WriteResult:
+def preview_remove_grant(root: Root, grant_id: str) -> WriteResult:
     """Return what `remove_grant` would remove, without a lock."""
     with _open_grants(root, grant_id) as files:
-        return plan_remove(files, grant_id).preview
+        return plan_remove_grant(files, grant_id).preview
 
 
-def preview_rename(root: Root, grant_id: str, other: str) -> WriteResult:
+def preview_rename_grant(root: Root, grant_id: str, other: str) -> WriteResult:
     """Return what `rename_grant` would rename, without a lock."""
     with _open_grants(root, grant_id, other) as files:
-        return plan_rename(files, grant_id, other).preview
+        return plan_rename_grant(files, grant_id, other).preview
 
 
-def preview_format(root: Root, grant_ids: tuple[str, ...]) -> "Iterator[FormatResult]":
-    """Yield what `format_grants` would write, without a lock; no ids mean all grants."""
+def preview_format_of_each_grant(root: Root, grant_ids: tuple[str, ...]) -> "Iterator[FormatResult]":
+    """Yield what `format_and_write_each_grant` would write, without a lock; no ids mean all grants."""
     with open_grant_files_without_lock(root) as files:
-        for grant_id in given_ids_or_all(root, grant_ids):
+        for grant_id in list_given_ids_or_all(root, grant_ids):
             try:
-                yield FormatResult(grant_id, plan_format(files, grant_id).preview)
+                yield FormatResult(grant_id, plan_format_grant(files, grant_id).preview)
             except GrantError as error:
                 yield FormatResult(grant_id, None, error)
 
 
-def check_ids(grant_id: str | None = None, new_id: str | None = None) -> None:
+def check_existing_and_new_id_syntax(grant_id: str | None = None, new_id: str | None = None) -> None:
     """Raise GrantError for a word that can name no grant, UsageError for one that cannot name a new one."""
     if grant_id is not None:
         check_grant_id(grant_id)
@@ -132,8 +132,8 @@ def check_ids(grant_id: str | None = None, new_id: str | None = None) -> None:
 
 @contextmanager
 def _open_grants(root: Root, grant_id: str | None = None, new_id: str | None = None) -> "Iterator[GrantFiles]":
-    check_ids(grant_id, new_id)
-    with preview_transaction(root) as files:
+    check_existing_and_new_id_syntax(grant_id, new_id)
+    with open_grants_for_preview(root) as files:
         yield files
 
 

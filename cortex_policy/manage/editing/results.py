@@ -4,9 +4,9 @@ from cortex_policy.core import Value
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.manage.diff.grants import GrantDiff, compare_grant_bytes
 from cortex_policy.manage.diff.unified import format_unified_diff
-from cortex_policy.manage.transaction.version import NOT_WRITTEN, Version
+from cortex_policy.manage.transaction.version_after_write import NOT_WRITTEN, Version
 from cortex_policy.state import Root
-from cortex_policy.state.comparison_settings import load_comparison_settings
+from cortex_policy.state.comparison_settings import load_settings_for_grant_comparison
 
 
 class WriteResult(Value):
@@ -37,5 +37,5 @@ class FormatResult(Value):
 
 def preview_change(root: Root, name: str, old: bytes | None, new: bytes | None) -> WriteResult:
     """Return what it means to replace one text of a grant, or of `hooks.toml`, by another; None is an absent file."""
-    change = compare_grant_bytes(name, old, new, load_comparison_settings(root.path))
+    change = compare_grant_bytes(name, old, new, load_settings_for_grant_comparison(root.path))
     return WriteResult(change, format_unified_diff(name, old, new))

@@ -2,33 +2,33 @@
 
 from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.core.model import GRANT_INVALID, GrantError
-from cortex_policy.manage.transaction.record import is_valid_text
+from cortex_policy.manage.transaction.record import is_valid_policy_text
 from cortex_policy.state import Root
-from cortex_policy.state.grants_errors import root_option
-from cortex_policy.state.policy_files import path_below_policy
+from cortex_policy.state.grants_errors import format_root_option
+from cortex_policy.state.policy_files import make_relative_policy_file_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.schema.problems import Problem
 
 
-def require_valid_text(root: Root, name: str, data: bytes, hint: str = "") -> None:
+def require_valid_policy_text(root: Root, name: str, data: bytes, hint: str = "") -> None:
     """Raise GrantError (21) unless a text decodes as what its file must be; without a hint its hint is to edit it."""
-    if is_valid_text(name, data):
+    if is_valid_policy_text(name, data):
         return
-    first, *more = find_problems_of_text(name, data, f"{root.policy_path}/{path_below_policy(name)}")
+    first, *more = find_policy_text_problems(name, data, f"{root.policy_path}/{make_relative_policy_file_path(name)}")
     others = f" (and {len(more)} more)" if more else ""
     detail = f"`{first.file}:{first.line}:{first.column}`: {first.message}{others}"
     words = "hook edit" if name == HOOKS_TOML else f"edit {name}"
-    hint = hint or f"fix it with `cortex-policy {words}{root_option(root)}`"
+    hint = hint or f"fix it with `cortex-policy {words}{format_root_option(root)}`"
     raise GrantError(GRANT_INVALID, detail, hint)
 
 
-def find_problems_of_text(name: str, data: bytes, file: str = "") -> "tuple[Problem, ...]":
+def find_policy_text_problems(name: str, data: bytes, file: str = "") -> "tuple[Problem, ...]":
     """Return what `validate` says of a text alone; the file is named by its base name, if by nothing else."""
     from cortex_policy.schema.hook_rules import decode_and_lint_hook_rules  # noqa: PLC0415 - a valid text needs no rules
     from cortex_policy.schema.lint import decode_and_lint_grant  # noqa: PLC0415
     from cortex_policy.schema.problems import locate_problems  # noqa: PLC0415
 
     _, problems = decode_and_lint_hook_rules(data) if name == HOOKS_TOML else decode_and_lint_grant(data, name, name)
-    return locate_problems(file or path_below_policy(name).rpartition("/")[2], data, problems)
+    return locate_problems(file or make_relative_policy_file_path(name).rpartition("/")[2], data, problems)

@@ -4,10 +4,10 @@ from contextlib import suppress
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.diff.git_revisions import read_policy_texts_at_revision
+from cortex_policy.manage.diff.git_revisions import read_grant_and_hooks_texts_at_revision
 from cortex_policy.state import Root, history
 from cortex_policy.state.history_entry import HistoryEntry
-from cortex_policy.state.stamp import content_digest
+from cortex_policy.state.stamp import compute_content_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def find_texts_by_digest(root: Root, digests: "Iterable[str]") -> dict[str, byte
     """Return the text of each digest that is kept anywhere; take no lock."""
     missing, found = set(digests), dict[str, bytes]()
     for text in _all_known_texts(root) if missing else ():
-        if (digest := content_digest(text)) in missing:
+        if (digest := compute_content_digest(text)) in missing:
             found[digest] = text
             if len(found) == len(missing):
                 break
@@ -27,8 +27,10 @@ def find_texts_by_digest(root: Root, digests: "Iterable[str]") -> dict[str, byte
 
 def _all_known_texts(root: Root) -> "Iterator[bytes]":
     with suppress(GrantError):  # the history is another user's, or none
-        for entry in history.read_history(root, None):
+        for entry in history.iterate_entries_newest_first(root, None):
             if isinstance(entry, HistoryEntry):
                 yield from entry.texts
     with suppress(NotDoneError):  # there is no git, no repository, or no commit
-        yield from (text for text in read_policy_texts_at_revision(root, "HEAD").values() if isinstance(text, bytes))
+        yield from (
+            text for text in read_grant_and_hooks_texts_at_revision(root, "HEAD").values() if isinstance(text, bytes)
+        )

@@ -11,22 +11,22 @@ from cortex_policy.manage.history.hand_edits import HandEdit, find_hand_edits
 from cortex_policy.manage.history.texts_by_digest import find_texts_by_digest
 from cortex_policy.manage.history.undo_steps import UndoStep, join_renames
 from cortex_policy.manage.history.writes import (
-    find_entries_since,
+    find_entries_after_version,
     find_last_undoable_entry,
     make_unknown_text_error,
-    require_valid_or_trusted_text,
+    require_valid_text_or_own_history,
 )
-from cortex_policy.manage.transaction.record import is_kept_in_history
-from cortex_policy.manage.transaction.recovery import read_digest_or_none, read_stamp_or_refuse_newer
-from cortex_policy.manage.transaction.version import Version
-from cortex_policy.manage.transaction.writer import preview_transaction, to_policy_error, write_transaction
+from cortex_policy.manage.transaction.record import is_to_be_kept_in_history
+from cortex_policy.manage.transaction.recovery import compute_content_digest_or_none, read_supported_stamp_or_none
+from cortex_policy.manage.transaction.version_after_write import Version
+from cortex_policy.manage.transaction.writer import make_write_error, open_grants_for_preview, open_grants_for_write
 from cortex_policy.state import Root, history, history_trust
-from cortex_policy.state.comparison_settings import load_comparison_settings
-from cortex_policy.state.grants_errors import make_hand_edit_hint, root_option
-from cortex_policy.state.history import load_history_length
+from cortex_policy.state.comparison_settings import load_settings_for_grant_comparison
+from cortex_policy.state.grants_errors import format_root_option, make_hand_edit_hint
+from cortex_policy.state.history import read_max_history_entries
 from cortex_policy.state.history_entry import GrantChange, HistoryEntry
-from cortex_policy.state.policy_files import check_policy_name
-from cortex_policy.state.stamp import content_digest
+from cortex_policy.state.policy_files import check_grant_id_or_hooks_toml
+from cortex_policy.state.stamp import compute_content_digest
 from cortex_policy.state.writer_lock import NO_WAIT, LockWait
 
 TYPE_CHECKING = False
@@ -99,12 +99,12 @@ def _combine_diffs(steps: "Iterable[WriteResult]") -> PolicyDiff:
 
 def preview_undo(root: Root, request: UndoRequest) -> UndoResult:
     """Return what `undo_writes` would write, without a lock."""
-    with preview_transaction(root) as files:
-        stamp = read_stamp_or_refuse_newer(files.policy)
+    with open_grants_for_preview(root) as files:
+        stamp = read_supported_stamp_or_none(files.policy)
         if stamp is not None and stamp.pending:
             raise NotDoneError("a write is running, or was interrupted; then the next write finishes it", "try again")
         plan = _plan_undo(stamp, request, files)
-    settings = load_comparison_settings(root.path)
+    settings = load_settings_for_grant_comparison(root.path)
     return UndoResult(plan.version, tuple(step.preview(settings) for step in plan.steps), plan.is_of_hand_edits)
 
 
@@ -115,10 +115,10 @@ def undo_writes(
 
     Ask for consent once, for all steps. After an error the finished steps stay; to continue, run the same again.
     """
-    with write_transaction(root, lock_wait, "undo") as writer:
-        plan = _plan_undo(read_stamp_or_refuse_newer(writer.policy), request, writer.grants)
+    with open_grants_for_write(root, lock_wait, "undo") as writer:
+        plan = _plan_undo(read_supported_stamp_or_none(writer.policy), request, writer.grants)
         if plan.steps:
-            settings = load_comparison_settings(root.path)
+            settings = load_settings_for_grant_comparison(root.path)
             show_and_ask(_combine_diffs(step.preview(settings) for step in plan.steps))
         return _run_steps(writer, plan)
 
@@ -131,8 +131,8 @@ def _run_steps(writer: "GrantWriter", plan: _Plan) -> UndoResult:
         except (CortexPolicyError, OSError) as error:
             if not results:
                 raise
-            return UndoResult(plan.version, tuple(results), plan.is_of_hand_edits, to_policy_error(error))
-        seen = step.preview(load_comparison_settings(writer.root.path))
+            return UndoResult(plan.version, tuple(results), plan.is_of_hand_edits, make_write_error(error))
+        seen = step.preview(load_settings_for_grant_comparison(writer.root.path))
         results.append(WriteResult(seen.change, seen.diff, stamped))
     return UndoResult(plan.version, tuple(results), plan.is_of_hand_edits)
 
@@ -159,16 +159,18 @@ def _plan_undo(stamp: "Stamp | None", request: UndoRequest, files: "GrantFiles")
 def _find_plan(root: Root, stamp: "Stamp | None", request: UndoRequest, read: "Read") -> _Plan:
     """Return the version to go back to, and the steps to it; raise if that is impossible."""
     if request.id is not None:
-        check_policy_name(request.id)
+        check_grant_id_or_hooks_toml(request.id)
         if request.version is not None:
             raise UsageError("an id and `--to` cannot be combined", "leave out one of them")
     if stamp is None:
-        hint = f"make one with `cortex-policy stamp write{root_option(root)}`"
+        hint = f"make one with `cortex-policy stamp write{format_root_option(root)}`"
         raise NotDoneError("there is no stamp, so the last write is not known", hint)
     if unsafe := history_trust.find_unsafe_history_error(root):
         raise unsafe
     if request.version is not None:
-        entries = find_entries_since(root, stamp, request.version, history.read_history(root, stamp))
+        entries = find_entries_after_version(
+            root, stamp, request.version, history.iterate_entries_newest_first(root, stamp)
+        )
         return _Plan(request.version, _steps_of_returns(root, _earliest_changes(entries, is_stamped=True), read))
     if edits := _find_hand_edits_to_undo(root, stamp, request.id, read):
         return _Plan(stamp.version, tuple(_step_to_stamp(root, one) for one in edits))
@@ -193,10 +195,10 @@ def _step_to_stamp(root: Root, edit: HandEdit) -> UndoStep:
         raise make_unknown_text_error(root, edit.id, f"what was stamped as `{edit.id}` is not kept")
     new = edit.new if isinstance(edit.new, bytes) else None
     if edit.old is not None:
-        require_valid_or_trusted_text(root, edit.id, edit.old)
+        require_valid_text_or_own_history(root, edit.id, edit.old)
     if new is not None and not (
-        load_history_length(root.path)
-        and is_kept_in_history(edit.id, new, is_owned_by_caller=history_trust.is_history_owned_by_caller(root))
+        read_max_history_entries(root.path)
+        and is_to_be_kept_in_history(edit.id, new, is_owned_by_caller=history_trust.is_history_owned_by_caller(root))
     ):
         why = f"the history would not keep the hand edit of `{edit.id}`, so it would be lost"
         raise NotDoneError(why, "move the file away, then try again")
@@ -223,7 +225,7 @@ def _earliest_changes(entries: tuple[HistoryEntry, ...], *, is_stamped: bool) ->
 def _steps_of_returns(root: Root, returns: tuple[_Return, ...], read: "Read") -> tuple[UndoStep, ...]:
     """Return a step for each grant that has to change, newest first; the two halves of a rename are one step."""
     due = [one for one in returns if one.digest != one.current]
-    kept = {content_digest(one.change.data): one.change.data for one in due if one.change.data is not None}
+    kept = {compute_content_digest(one.change.data): one.change.data for one in due if one.change.data is not None}
     kept |= find_texts_by_digest(root, [one.digest for one in due if one.digest is not None and one.digest not in kept])
     steps = []
     for one in due:
@@ -231,7 +233,7 @@ def _steps_of_returns(root: Root, returns: tuple[_Return, ...], read: "Read") ->
             if one.digest not in kept:
                 why = f"version {one.version} replaced a text of `{one.id}` that is not kept"
                 raise make_unknown_text_error(root, one.id, why)
-            require_valid_or_trusted_text(root, one.id, kept[one.digest])
+            require_valid_text_or_own_history(root, one.id, kept[one.digest])
         new = None if one.digest is None else kept[one.digest]
         steps.append(UndoStep(one.id, _read_unchanged(root, one.id, one.current, read), new, one.change.mode))
     return join_renames(steps)
@@ -240,10 +242,10 @@ def _steps_of_returns(root: Root, returns: tuple[_Return, ...], read: "Read") ->
 def _read_unchanged(root: Root, grant_id: str, expected: str | None, read: "Read") -> bytes | None:
     """Return a grant; raise GrantError (23) if its bytes are not those of its last write."""
     data = read(grant_id)
-    if read_digest_or_none(data) != expected:
+    if compute_content_digest_or_none(data) != expected:
         raise GrantError(
             STAMP_MISMATCH,
             f"`{grant_id}` was changed after its last write",
-            make_hand_edit_hint(root_option(root), grant_id),
+            make_hand_edit_hint(format_root_option(root), grant_id),
         )
     return data

@@ -5,14 +5,18 @@ from cortex_policy.core.model import GRANT_NOT_FOUND, GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import GrantDiff, compare_grant_bytes
 from cortex_policy.manage.history.texts_by_digest import find_texts_by_digest
-from cortex_policy.manage.transaction.record import is_valid_text
+from cortex_policy.manage.transaction.record import is_valid_policy_text
 from cortex_policy.state import Root, history, history_trust
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.grants_errors import root_option
-from cortex_policy.state.history import CorruptEntry, load_history_length
+from cortex_policy.state.grants_errors import format_root_option
+from cortex_policy.state.history import CorruptEntry, read_max_history_entries
 from cortex_policy.state.history_entry import HistoryEntry
-from cortex_policy.state.policy_files import check_policy_name, hint_at_grant_or_nothing, read_policy_file
-from cortex_policy.state.stamp import Stamp, content_digest
+from cortex_policy.state.policy_files import (
+    check_grant_id_or_hooks_toml,
+    hint_at_grant_or_nothing,
+    read_policy_file_or_none,
+)
+from cortex_policy.state.stamp import Stamp, compute_content_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,15 +44,15 @@ class GrantAtVersion(Value):
     unsafe_error: GrantError | None = None
 
 
-def read_write_history(root: Root, grant_id: str | None = None) -> WriteHistory:
+def read_writes_newest_first(root: Root, grant_id: str | None = None) -> WriteHistory:
     """Return the writes of a root, or of one of its grants, without a lock."""
     if grant_id is not None:
-        check_policy_name(grant_id)
+        check_grant_id_or_hooks_toml(grant_id)
     try:
         stamp = stamps.read_stamp(root)
     except GrantError:  # commands that need the stamp report it
         stamp = None
-    entries = tuple(history.read_history(root, stamp))
+    entries = tuple(history.iterate_entries_newest_first(root, stamp))
     written = tuple(one for one in entries if isinstance(one, HistoryEntry) and _is_about_grant(one, grant_id))
     corrupt_entries = tuple(one for one in entries if isinstance(one, CorruptEntry))
     return WriteHistory(
@@ -58,40 +62,40 @@ def read_write_history(root: Root, grant_id: str | None = None) -> WriteHistory:
 
 def _is_enabled(root: Root) -> bool:
     try:
-        return load_history_length(root.path) > 0
+        return read_max_history_entries(root.path) > 0
     except GrantError:  # commands that need the settings report them
         return True
 
 
 def read_grant_at_version(root: Root, grant_id: str, version: int) -> GrantAtVersion:
     """Return a grant as it was at a version; raise GrantError (20) if there was none, NotDoneError if unknown."""
-    check_policy_name(grant_id)
+    check_grant_id_or_hooks_toml(grant_id)
     stamp = stamps.read_stamp(root)
     if stamp is None:
         raise NotDoneError("there is no stamp, so there are no versions", f"make one with `{_stamp_command(root)}`")
     later = [
         one
-        for entry in find_entries_since(root, stamp, version, history.read_history(root, stamp))
+        for entry in find_entries_after_version(root, stamp, version, history.iterate_entries_newest_first(root, stamp))
         for one in entry.changes
         if one.id == grant_id
     ]
     digest = later[-1].stamp_digest_before if later else stamp.digests.get(grant_id)
     if digest is None:
-        hint = f"{_KNOWN_WRITES_HINT} {grant_id}{root_option(root)}`"
+        hint = f"{_KNOWN_WRITES_HINT} {grant_id}{format_root_option(root)}`"
         raise GrantError(GRANT_NOT_FOUND, f"there was no `{grant_id}` at version {version}", hint)
-    text = read_policy_file(root, grant_id)
-    if text is None or content_digest(text) != digest:
+    text = read_policy_file_or_none(root, grant_id)
+    if text is None or compute_content_digest(text) != digest:
         text = find_texts_by_digest(root, [digest]).get(digest)
         if text is None:
             raise make_unknown_text_error(root, grant_id, f"version {version} of `{grant_id}` is not kept")
-        require_valid_or_trusted_text(root, grant_id, text)
+        require_valid_text_or_own_history(root, grant_id, text)
     change = compare_grant_bytes(grant_id, None, text)
     return GrantAtVersion(
         grant_id, version, text, change, history_trust.find_unsafe_history_error(root) if later else None
     )
 
 
-def find_entries_up_to_stamp(
+def find_entries_that_led_to_stamp(
     stamp: Stamp, entries: "Iterable[HistoryEntry | CorruptEntry]"
 ) -> "Iterator[HistoryEntry]":
     """Yield the writes that led to a stamp, newest first, as long as each fits the state after it.
@@ -112,14 +116,14 @@ def find_entries_up_to_stamp(
             version = entry.previous_version
 
 
-def find_entries_since(
+def find_entries_after_version(
     root: Root, stamp: Stamp, version: int, found: "Iterable[HistoryEntry | CorruptEntry]"
 ) -> tuple[HistoryEntry, ...]:
     """Return the writes after a version, newest first; raise NotDoneError if some are not known."""
     if version > stamp.version:
         raise NotDoneError(f"the stamp is at version {stamp.version}, not at version {version} yet")
     reached, entries = stamp.version, []
-    for entry in find_entries_up_to_stamp(stamp, found):
+    for entry in find_entries_that_led_to_stamp(stamp, found):
         if reached <= version:
             break
         if entry.has_unknown_previous:
@@ -142,10 +146,10 @@ def find_last_undoable_entry(root: Root, stamp: Stamp, grant_id: str | None) -> 
 
     Raise NotDoneError if it is not known. A merge that changed nothing here is passed over.
     """
-    found = tuple(history.read_history(root, stamp))
+    found = tuple(history.iterate_entries_newest_first(root, stamp))
     later: dict[str, int] = {}
     has_gap = True
-    for entry in find_entries_up_to_stamp(stamp, found):
+    for entry in find_entries_that_led_to_stamp(stamp, found):
         if grant_id in entry.ids if grant_id is not None else entry.changes or entry.has_unknown_previous:
             return _require_undoable(root, entry, later)
         later |= {other: later.get(other, entry.version) for other in entry.ids}
@@ -153,11 +157,11 @@ def find_last_undoable_entry(root: Root, stamp: Stamp, grant_id: str | None) -> 
     beyond = _entry_beyond_gap(stamp, found, grant_id) if grant_id is not None and has_gap else None
     if beyond is not None:
         return _require_undoable(root, beyond, later)
-    hint = f"{_KNOWN_WRITES_HINT}{root_option(root)}`"
+    hint = f"{_KNOWN_WRITES_HINT}{format_root_option(root)}`"
     if grant_id is not None:
         message = f"the history has no write that explains the present text of `{grant_id}`"
         raise NotDoneError(message, f"{hint_at_grant_or_nothing(root, grant_id)} {hint}".strip())
-    one = f"undo the last known write of a grant with `cortex-policy undo GRANT{root_option(root)}`"
+    one = f"undo the last known write of a grant with `cortex-policy undo GRANT{format_root_option(root)}`"
     raise NotDoneError(f"the history does not know how version {stamp.version} was made", f"{hint}; {one}")
 
 
@@ -165,7 +169,7 @@ def _require_undoable(root: Root, entry: HistoryEntry, later: "Mapping[str, int]
     """Return the entry; raise NotDoneError if a later write must be undone first, or the text before is not known."""
     for other in entry.ids:
         if other in later:
-            hint = f"undo that first with `cortex-policy undo {other}{root_option(root)}`"
+            hint = f"undo that first with `cortex-policy undo {other}{format_root_option(root)}`"
             raise NotDoneError(
                 f"version {entry.version} also wrote `{other}`, which version {later[other]} wrote again", hint
             )
@@ -192,7 +196,7 @@ def _entry_beyond_gap(
 
 
 def _end_of_history_text(root: Root, stamp: Stamp, reached: int) -> str:
-    see = f"see it with `cortex-policy log{root_option(root)}`"
+    see = f"see it with `cortex-policy log{format_root_option(root)}`"
     if reached == stamp.version:
         return f"it does not say how version {reached} was made; {see}"
     return f"it begins after version {reached}; {see}"
@@ -200,14 +204,14 @@ def _end_of_history_text(root: Root, stamp: Stamp, reached: int) -> str:
 
 def make_unknown_text_error(root: Root, grant_id: str, detail: str) -> NotDoneError:
     """Return the error for a text that neither the history nor the last commit has."""
-    option = root_option(root)
+    option = format_root_option(root)
     known = f"see `cortex-policy log {grant_id}{option}`, then `cortex-policy undo --to VERSION{option}`"
     return NotDoneError(detail, f"an older text may be known: {known}")
 
 
-def require_valid_or_trusted_text(root: Root, grant_id: str, text: bytes) -> None:
+def require_valid_text_or_own_history(root: Root, grant_id: str, text: bytes) -> None:
     """Raise NotDoneError for a text that is not valid, if another user can write the history."""
-    if not (is_valid_text(grant_id, text) or history_trust.is_history_owned_by_caller(root)):
+    if not (is_valid_policy_text(grant_id, text) or history_trust.is_history_owned_by_caller(root)):
         hint = "the owner of the history can bring it back"
         raise NotDoneError(
             f"what the history has of `{grant_id}` is not valid, and another user could have written it", hint
@@ -219,4 +223,4 @@ def _is_about_grant(entry: HistoryEntry, grant_id: str | None) -> bool:
 
 
 def _stamp_command(root: Root) -> str:
-    return f"cortex-policy stamp write{root_option(root)}"
+    return f"cortex-policy stamp write{format_root_option(root)}"

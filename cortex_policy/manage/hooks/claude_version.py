@@ -2,7 +2,14 @@
 
 import re
 
-from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, find_program_and_doubt, run_program
+from cortex_policy.manage.doctor.result import (
+    OK,
+    PROBLEM,
+    WARNING,
+    CheckResult,
+    find_program_and_trust_problem,
+    run_program,
+)
 
 NAME = "version"
 FIRST = (2, 1, 295)  # older ones take `onFailure` for an unknown key, and let the call run
@@ -11,9 +18,9 @@ _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 _UPDATE = "claude update"
 
 
-def check_claude_version() -> CheckResult:
+def examine_claude_version() -> CheckResult:
     """Ask the program on PATH for its version."""
-    path, unsafe = find_program_and_doubt("claude")
+    path, unsafe = find_program_and_trust_problem("claude")
     if not path or unsafe:
         why = unsafe or "`claude` is not on PATH"
         return CheckResult(NAME, WARNING, f"{why}, and before {_WANTED} Claude Code runs the call if the hook fails")

@@ -19,7 +19,7 @@ def add_managed_hook(text: str | None, group: "dict[str, object]", directory: st
 
     `directory` is that of managed hooks, if the text names none. Raises NotDoneError if the text leaves no place.
     """
-    before = decode_requirements(text or "")
+    before = decode_codex_requirements(text or "")
     newline = "\r\n" if "\r\n" in (text or "") else "\n"
     lines = [_BEGIN]
     for table, key, value in (("features", "hooks", True), ("hooks", "managed_dir", directory)):
@@ -44,9 +44,9 @@ def remove_managed_hook(text: str) -> str | None:
     return _MARKED_LINE.sub("", _BLOCK.sub("", text))
 
 
-def managed_pre_tool_use_handlers(text: str) -> "list[dict[str, object]]":
+def list_pre_tool_use_handlers_in_text(text: str) -> "list[dict[str, object]]":
     """Return the handlers before a tool of all groups, without their matchers."""
-    hooks = decode_requirements(text).get("hooks")
+    hooks = decode_codex_requirements(text).get("hooks")
     groups = hooks.get("PreToolUse") if isinstance(hooks, dict) else None
     return [
         handler
@@ -77,7 +77,7 @@ def _group_lines(group: "dict[str, object]") -> list[str]:
 def _check_group_is_read(text: str, group: "dict[str, object]") -> None:
     """Raise NotDoneError if Codex would ignore the group, or would have hooks switched off."""
     try:
-        document = decode_requirements(text)
+        document = decode_codex_requirements(text)
     except NotDoneError:
         document = {}
     hooks = document.get("hooks")
@@ -88,7 +88,7 @@ def _check_group_is_read(text: str, group: "dict[str, object]") -> None:
         )
 
 
-def decode_requirements(text: str) -> "dict[str, object]":
+def decode_codex_requirements(text: str) -> "dict[str, object]":
     """Return the document of a text; raise NotDoneError unless it is TOML."""
     try:
         return decode_toml(text.encode())

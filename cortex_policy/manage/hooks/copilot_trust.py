@@ -5,7 +5,7 @@ import os
 from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.hooks.jsonc import parse_jsonc
-from cortex_policy.manage.hooks.settings_files import read_agent_settings
+from cortex_policy.manage.hooks.settings_files import read_agent_settings_file
 
 _KEYS = ("trustedFolders", "trusted_folders")
 
@@ -21,7 +21,7 @@ def is_trusted_folder(folder: str, config: str) -> bool:
 
 def _read_trusted_folders(config: str) -> list[str]:
     try:
-        document = parse_jsonc(read_agent_settings(config).text or "{}")
+        document = parse_jsonc(read_agent_settings_file(config).text or "{}")
         value = document.to_python(document.tree)
     except (NotDoneError, MalformedError):
         return []

@@ -3,14 +3,14 @@
 from cortex_policy.core import Value
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import count_with_noun, elide_middle, format_message_line
+from cortex_policy.core.text import elide_middle, format_count_with_noun, format_message_line
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, make_error_result
-from cortex_policy.manage.hooks.claude_version import check_claude_version
-from cortex_policy.manage.hooks.doctor_trials import HookTrial, try_hook_command
-from cortex_policy.manage.hooks.handler_line import read_hook_command
+from cortex_policy.manage.hooks.claude_version import examine_claude_version
+from cortex_policy.manage.hooks.doctor_trials import HookTrial, run_each_hook_trial
 from cortex_policy.manage.hooks.hook_command import HookCommand
 from cortex_policy.manage.hooks.install_checks import check_no_settings_in_environment
-from cortex_policy.manage.hooks.status import AgentStatus, InstalledHook, list_hook_statuses
+from cortex_policy.manage.hooks.runnable_hook_command import make_runnable_hook_command_or_none
+from cortex_policy.manage.hooks.status import AgentStatus, InstalledHook, read_hook_status_of_each_agent
 from cortex_policy.manage.hooks.targets import AGENT_FILES
 from cortex_policy.state import Root
 from cortex_policy.state.hooks_file import load_hook_rules
@@ -33,7 +33,7 @@ class HookReport(Value):
 
 def examine_hooks(agent: str | None, root: str, environment: "Mapping[str, str]") -> "Iterator[HookReport]":
     """Yield a report of each agent that has a hook, or of one that is named, and then of each of its lines."""
-    statuses = [one for one in list_hook_statuses(root, environment) if one.agent == (agent or one.agent)]
+    statuses = [one for one in read_hook_status_of_each_agent(root, environment) if one.agent == (agent or one.agent)]
     found = [one for one in statuses if one.hooks or one.problems or agent]
     for status in found:
         yield HookReport(status.agent, "", "", _check_settings(status, environment))
@@ -63,7 +63,7 @@ def _check_settings(status: AgentStatus, environment: "Mapping[str, str]") -> "I
         message = f"`{variable}` is set: Bash acts on it before it reads the line of a hook, and may not run that"
         yield CheckResult("environment", WARNING, message, f"unset {variable}")
     if agent == "claude":
-        yield check_claude_version()
+        yield examine_claude_version()
 
 
 def _before_the_line(environment: "Mapping[str, str]") -> list[str]:
@@ -77,11 +77,11 @@ def _check_rules(root: str) -> CheckResult:
         rules = load_hook_rules(Root(root, trusts_owner=True))
     except CortexPolicyError as error:
         return make_error_result("rules", error, WARNING)
-    return CheckResult("rules", OK, f"hooks.toml has {count_with_noun(len(rules.rules), 'rule')}")
+    return CheckResult("rules", OK, f"hooks.toml has {format_count_with_noun(len(rules.rules), 'rule')}")
 
 
 def _check_line(agent: str, hook: InstalledHook, root: str) -> "Iterator[CheckResult]":
-    line = read_hook_command(agent, hook.handler)
+    line = make_runnable_hook_command_or_none(agent, hook.handler)
     if line is None:
         why = "it is not written as `hook install` writes it, so it cannot be tried"
         yield CheckResult("line", PROBLEM, why, f"cortex-policy hook install {agent}")
@@ -89,7 +89,7 @@ def _check_line(agent: str, hook: InstalledHook, root: str) -> "Iterator[CheckRe
     if line.root not in ("", root):
         yield CheckResult("root", WARNING, f"it uses the grants of `{line.root}`")
     yield _check_rules(line.root or root)
-    for trial in try_hook_command(line, root):
+    for trial in run_each_hook_trial(line, root):
         yield _result_of_trial(line, trial)
 
 

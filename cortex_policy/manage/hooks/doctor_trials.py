@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from cortex_policy.core import Value
 from cortex_policy.core.hooks.payload import CANARY
 from cortex_policy.manage.hooks.agent_behaviour import is_call_blocked
-from cortex_policy.manage.hooks.entry import PROJECT_VARIABLE
 from cortex_policy.manage.hooks.hook_command import (
     MAX_SECONDS,
     HookCommand,
@@ -14,6 +13,7 @@ from cortex_policy.manage.hooks.hook_command import (
     kill_running_hook_commands,
     run_hook_command,
 )
+from cortex_policy.manage.hooks.hook_entry import PROJECT_VARIABLE
 from cortex_policy.manage.hooks.scratch_root import INSIDE, TOOL, ScratchRoot, open_scratch_root
 from cortex_policy.manage.hooks.trial_payload import make_trial_payload
 from cortex_policy.manage.signals import hold_signals
@@ -49,7 +49,7 @@ class HookTrial(Value):
     is_blocked: bool
 
 
-def try_hook_command(line: HookCommand, root: str) -> "Iterator[HookTrial]":
+def run_each_hook_trial(line: HookCommand, root: str) -> "Iterator[HookTrial]":
     """Put a line through all trials; a signal kills what runs.
 
     They run in a thread: an exception of a signal while a program starts would leave that one behind.

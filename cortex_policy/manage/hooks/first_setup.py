@@ -15,11 +15,11 @@ from cortex_policy.core.scopes import normalize_scope_cached
 from cortex_policy.manage.diff.grants import PolicyDiff
 from cortex_policy.manage.editing.results import WriteResult, preview_change
 from cortex_policy.manage.hooks.first_rules import make_first_grant_texts, make_first_rules_text
-from cortex_policy.manage.hooks.targets import find_agent_directory
+from cortex_policy.manage.hooks.targets import find_agent_directory_of_user
 from cortex_policy.manage.transaction.recovery import check_stamped
-from cortex_policy.manage.transaction.writer import preview_transaction, to_policy_error, write_transaction
+from cortex_policy.manage.transaction.writer import make_write_error, open_grants_for_preview, open_grants_for_write
 from cortex_policy.state import Root
-from cortex_policy.state.grants_errors import root_option
+from cortex_policy.state.grants_errors import format_root_option
 from cortex_policy.state.stamp import read_stamp
 from cortex_policy.state.writer_lock import LockWait
 
@@ -59,7 +59,7 @@ class FirstSetup(Value):
         return PolicyDiff(tuple(step.change for step in self.steps))
 
 
-def find_agents(environment: "Mapping[str, str]") -> tuple[str, ...]:
+def find_installed_agents(environment: "Mapping[str, str]") -> tuple[str, ...]:
     """Return the agents that have a directory of settings, or a program on the path."""
     return tuple(agent for agent in AGENTS if _has_program(agent, environment) or _has_directory(agent, environment))
 
@@ -72,14 +72,14 @@ def _has_program(agent: str, environment: "Mapping[str, str]") -> bool:
 def _has_directory(agent: str, environment: "Mapping[str, str]") -> bool:
     with suppress(NotDoneError):  # there is no home directory, or a variable names none
         return agent != "vscode" and os.path.isdir(
-            find_agent_directory(agent, environment)
+            find_agent_directory_of_user(agent, environment)
         )  # it shares that of `copilot`
     return False
 
 
 def preview_first_setup(root: Root, agents: tuple[str, ...]) -> FirstSetup:
     """Return what `write_first_setup` would write, without a lock; raise NotDoneError if there are rules already."""
-    with preview_transaction(root) as files:
+    with open_grants_for_preview(root) as files:
         return _plan_setup(files, agents)[1]
 
 
@@ -91,7 +91,7 @@ def write_first_setup(
     Nothing is overwritten. After an error the finished steps stay; to continue, run the same again. Raise as the
     preview does.
     """
-    with write_transaction(root, lock_wait, "hook init") as writer:
+    with open_grants_for_write(root, lock_wait, "hook init") as writer:
         texts, setup = _plan_setup(writer.grants, agents)
         show_and_ask(setup)
         written: list[WriteResult] = []
@@ -101,7 +101,7 @@ def write_first_setup(
             except (CortexPolicyError, OSError) as error:
                 if not written:
                     raise
-                return FirstSetup(agents, setup.version, tuple(written), to_policy_error(error))
+                return FirstSetup(agents, setup.version, tuple(written), make_write_error(error))
             written.append(WriteResult(step.change, step.diff, version))
         return FirstSetup(agents, setup.version, tuple(written))
 
@@ -119,7 +119,7 @@ def _plan_setup(files: "GrantFiles", agents: tuple[str, ...]) -> tuple[dict[str,
 def _first_texts(root: Root, agents: tuple[str, ...], read: "Read") -> dict[str, bytes]:
     """Return the text of each file to write, the rules last; raise NotDoneError if there are rules already."""
     if read(HOOKS_TOML) is not None:
-        hint = f"change it with `cortex-policy hook edit{root_option(root)}`"
+        hint = f"change it with `cortex-policy hook edit{format_root_option(root)}`"
         raise NotDoneError(f"`{HOOKS_TOML}` exists already", hint)
     rules = make_first_rules_text(agents).encode()
     named = {rule.grant for rule in decode_hooks_toml(rules).rules}

@@ -6,12 +6,12 @@ from cortex_policy.core.decode import HOOKS_TOML, MalformedError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.toml import decode_toml
 from cortex_policy.manage.editing.results import WriteResult, preview_change
-from cortex_policy.manage.editing.validity import require_valid_text
+from cortex_policy.manage.editing.validity import require_valid_policy_text
 from cortex_policy.manage.settings.toml_edit import format_toml_literal
 from cortex_policy.manage.transaction.recovery import check_stamped
-from cortex_policy.manage.transaction.writer import preview_transaction, write_transaction
+from cortex_policy.manage.transaction.writer import open_grants_for_preview, open_grants_for_write
 from cortex_policy.state import Root
-from cortex_policy.state.grants_errors import root_option
+from cortex_policy.state.grants_errors import format_root_option
 from cortex_policy.state.policy_files import raise_file_not_found
 from cortex_policy.state.writer_lock import NO_WAIT, LockWait
 
@@ -28,7 +28,7 @@ _REST_OF_LINE = re.compile(r"[ \t]*(?:#[^\n]*)?\r?\n")
 
 def preview_guarded_paths(root: Root, paths: "Iterable[str]") -> WriteResult:
     """Return what `add_guarded_paths` would write, without a lock."""
-    with preview_transaction(root) as files:
+    with open_grants_for_preview(root) as files:
         return _plan_guarded_paths(files, paths)[2]
 
 
@@ -40,7 +40,7 @@ def add_guarded_paths(
     Raise GrantError (20, 21, 23) if there is no valid `hooks.toml` that agrees with its stamp, NotDoneError if its text
     cannot be edited.
     """
-    with write_transaction(root, lock_wait, command) as writer:
+    with open_grants_for_write(root, lock_wait, command) as writer:
         old, new, result = _plan_guarded_paths(writer.grants, paths)
         if new == old:
             return result
@@ -53,10 +53,10 @@ def _plan_guarded_paths(files: "GrantFiles", paths: "Iterable[str]") -> tuple[by
     root, old = files.root, files.read(HOOKS_TOML)
     if old is None:
         raise_file_not_found(root, HOOKS_TOML)
-    hint = f"fix it with `cortex-policy hook edit{root_option(root)}`"
-    require_valid_text(root, HOOKS_TOML, old, hint)
+    hint = f"fix it with `cortex-policy hook edit{format_root_option(root)}`"
+    require_valid_policy_text(root, HOOKS_TOML, old, hint)
     new = insert_guarded_paths(old.decode(), tuple(paths)).encode()
-    require_valid_text(root, HOOKS_TOML, new, "name absolute paths")
+    require_valid_policy_text(root, HOOKS_TOML, new, "name absolute paths")
     if new != old:
         files.check_permissions(HOOKS_TOML)
         check_stamped(files, HOOKS_TOML, old)

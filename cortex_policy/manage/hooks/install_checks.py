@@ -8,11 +8,23 @@ from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import OTHER_VARIABLES, PREFIX, SHARED_VARIABLES
 from cortex_policy.core.text import format_os_error, join_words_that_fit
-from cortex_policy.manage.hooks.entry import interpreter_and_script
 from cortex_policy.manage.hooks.guarded_paths import add_guarded_paths, preview_guarded_paths
-from cortex_policy.manage.hooks.targets import AGENT_FILES, MANAGED, PROJECT, USER, HookTarget, find_agent_directory
-from cortex_policy.state import Root, home_directory, may_hold_settings, system_and_user_settings_directories
-from cortex_policy.state.grants_errors import root_option
+from cortex_policy.manage.hooks.hook_entry import find_interpreter_and_script
+from cortex_policy.manage.hooks.targets import (
+    AGENT_FILES,
+    MANAGED,
+    PROJECT,
+    USER,
+    HookTarget,
+    find_agent_directory_of_user,
+)
+from cortex_policy.state import (
+    Root,
+    find_home_directory_or_empty,
+    find_system_and_user_settings_directories,
+    may_hold_settings,
+)
+from cortex_policy.state.grants_errors import format_root_option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +59,10 @@ def check_no_settings_in_environment(environment: "Mapping[str, str]") -> None:
             f"the hook ignores settings in the environment: {words}",
             "unset them; `cortex-policy config set` writes settings that the hook sees",
         )
-    directory, usual = system_and_user_settings_directories()[1], f"{home_directory()}/.config/cortex-policy"
+    directory, usual = (
+        find_system_and_user_settings_directories()[1],
+        f"{find_home_directory_or_empty()}/.config/cortex-policy",
+    )
     if environment.get("XDG_CONFIG_HOME", "").startswith("/") and directory != usual:
         for one in filter(may_hold_settings, (directory, usual)):
             message = f"the hook ignores `XDG_CONFIG_HOME`, and there are settings in `{one}`"
@@ -56,7 +71,7 @@ def check_no_settings_in_environment(environment: "Mapping[str, str]") -> None:
 
 def check_program_starts() -> None:
     """Raise NotDoneError unless the program starts as a hook does: isolated, and without any variable."""
-    python, script = interpreter_and_script()
+    python, script = find_interpreter_and_script()
     try:
         done = subprocess.run(
             ["/usr/bin/env", "-i", python, "-I", script, "--version"],
@@ -75,7 +90,7 @@ def check_program_starts() -> None:
     )
 
 
-def paths_to_guard(target: HookTarget, path: str, environment: "Mapping[str, str]") -> tuple[str, ...]:
+def find_additional_paths_to_guard(target: HookTarget, path: str, environment: "Mapping[str, str]") -> tuple[str, ...]:
     """Return what `guard` of hooks.toml needs for a settings file, whose real path is given.
 
     It needs the file and its directory, unless they are where agents have them by default: the hook guards those names
@@ -86,7 +101,7 @@ def paths_to_guard(target: HookTarget, path: str, environment: "Mapping[str, str
     if target.level == MANAGED:
         paths += [target.file, os.path.dirname(target.file)]
     elif target.level == USER and environment.get(variable, ""):
-        paths += [target.file, find_agent_directory(target.agent, environment)]
+        paths += [target.file, find_agent_directory_of_user(target.agent, environment)]
     return tuple(dict.fromkeys(paths))
 
 
@@ -107,11 +122,11 @@ def _has_hooks_file(root: Root) -> bool:
     return os.path.lexists(f"{root.policy_path}/{HOOKS_TOML}")
 
 
-def remaining_steps(target: HookTarget, root: Root, paths: tuple[str, ...]) -> list[Step]:
+def list_steps_left_to_do(target: HookTarget, root: Root, paths: tuple[str, ...]) -> list[Step]:
     """Return what a person has to do until the agent's calls are checked; `paths` are to be guarded."""
     steps = []
     if not _has_hooks_file(root):
-        command = f"cortex-policy hook init{root_option(root)}"
+        command = f"cortex-policy hook init{format_root_option(root)}"
         steps.append(Step(f"every call is denied until there is a {HOOKS_TOML}", command))
     if not _has_hooks_file(root) and paths:
         files = join_words_that_fit(tuple(f"`{path}`" for path in paths))

@@ -5,11 +5,20 @@ from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.json_tree import find_line_and_column
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.hooks import codex_requirements_edit, settings_edit
-from cortex_policy.manage.hooks.entry import HookEntry, find_managed_directory, make_hook_entry, make_required_members
 from cortex_policy.manage.hooks.handlers import list_all_handlers
-from cortex_policy.manage.hooks.installed_lines import is_own_hook_handler
+from cortex_policy.manage.hooks.hook_entry import (
+    HookEntry,
+    find_managed_dir_for_codex,
+    make_hook_entry_for_target,
+    make_required_settings_members,
+)
 from cortex_policy.manage.hooks.jsonc import BOM, BYTE_ORDER_MARK, COMMENT, parse_jsonc
-from cortex_policy.manage.hooks.settings_files import AgentSettingsFile, read_agent_settings, write_agent_settings
+from cortex_policy.manage.hooks.own_hook_handlers import is_own_hook_handler
+from cortex_policy.manage.hooks.settings_files import (
+    AgentSettingsFile,
+    read_agent_settings_file,
+    replace_agent_settings_file,
+)
 from cortex_policy.manage.hooks.targets import AGENT_FILES, USER, HookTarget
 
 _PRIVATE_MODE, _PUBLIC_MODE = 0o600, 0o644
@@ -35,7 +44,7 @@ def plan_install(target: HookTarget, root: str) -> SettingsChange:
 
     Lines of other versions, or made by hand, are replaced. Raises NotDoneError if the agent would not run the line.
     """
-    file, entry = _read_settings_of_target(target), make_hook_entry(target, root)
+    file, entry = _read_settings_of_target(target), make_hook_entry_for_target(target, root)
     edit = _add_managed_hook if target.is_toml else _add_entry
     try:
         return _to_change(target, file, edit(file.text, target, entry))
@@ -57,7 +66,7 @@ def write_settings_change(change: SettingsChange) -> None:
     if not change.is_needed:
         return
     mode = _PRIVATE_MODE if change.target.level == USER else _PUBLIC_MODE
-    write_agent_settings(change.file, change.data, mode)
+    replace_agent_settings_file(change.file, change.data, mode)
 
 
 def check_json_syntax_for_agent(target: HookTarget, text: str) -> None:
@@ -70,7 +79,7 @@ def check_json_syntax_for_agent(target: HookTarget, text: str) -> None:
 
 
 def _read_settings_of_target(target: HookTarget) -> AgentSettingsFile:
-    return read_agent_settings(target.file, follows=target.agent != "cursor")
+    return read_agent_settings_file(target.file, follows=target.agent != "cursor")
 
 
 def _to_change(target: HookTarget, file: AgentSettingsFile, text: str | None) -> SettingsChange:
@@ -88,12 +97,14 @@ def _add_entry(text: str | None, target: HookTarget, entry: HookEntry) -> str | 
 
 def _add_managed_hook(text: str | None, target: HookTarget, entry: HookEntry) -> str | None:
     ours = [
-        one for one in codex_requirements_edit.managed_pre_tool_use_handlers(text or "") if is_own_hook_handler(one)
+        one
+        for one in codex_requirements_edit.list_pre_tool_use_handlers_in_text(text or "")
+        if is_own_hook_handler(one)
     ]
     if ours == [entry.handler]:
         return text
     return codex_requirements_edit.add_managed_hook(
-        _remove_our_lines(text, target), entry.value, find_managed_directory()
+        _remove_our_lines(text, target), entry.value, find_managed_dir_for_codex()
     )
 
 
@@ -102,10 +113,10 @@ def _remove_our_lines(text: str | None, target: HookTarget) -> str | None:
         return None
     if target.is_toml:
         rest = codex_requirements_edit.remove_managed_hook(text)
-        if any(map(is_own_hook_handler, codex_requirements_edit.managed_pre_tool_use_handlers(rest or ""))):
+        if any(map(is_own_hook_handler, codex_requirements_edit.list_pre_tool_use_handlers_in_text(rest or ""))):
             raise NotDoneError("it has a hook of this program that `hook install` did not write", "remove it by hand")
         return rest
-    return settings_edit.remove_entries_from_text(text, is_own_hook_handler, make_required_members(target))
+    return settings_edit.remove_entries_from_text(text, is_own_hook_handler, make_required_settings_members(target))
 
 
 def _add_file_to_error(target: HookTarget, error: Exception) -> NotDoneError:

@@ -23,7 +23,7 @@ class Layout(Value):
 CREATED = Layout("\n", "  ", ": ", ", ")  # of a new file
 
 
-def detect_layout(document: JsonText, parent: JsonNode) -> Layout:
+def detect_layout_for_new_value(document: JsonText, parent: JsonNode) -> Layout:
     """Return the layout for a new value in an object or array: on several lines if its last value starts one."""
     text = document.text
     newline = _NEWLINE.search(text)
@@ -31,11 +31,13 @@ def detect_layout(document: JsonText, parent: JsonNode) -> Layout:
     colon, comma = (":", ",") if is_compact else (": ", ", ")
     starts_line = bool(parent.children) and not _line_before(text, parent.children[-1].start_in_container).strip()
     root = document.tree
-    unit = (detect_indent(text, root.children[0].start_in_container) or "  ") if starts_line and newline else ""
+    unit = (
+        (find_indent_of_line_at(text, root.children[0].start_in_container) or "  ") if starts_line and newline else ""
+    )
     return Layout(newline[0] if newline else "\n", unit, colon, comma)
 
 
-def detect_indent(text: str, offset: int) -> str:
+def find_indent_of_line_at(text: str, offset: int) -> str:
     """Return the spaces and tabs that start the line of an offset."""
     return _INDENT.match(_line_before(text, offset))[0]  # type: ignore[index] # no spaces match too
 

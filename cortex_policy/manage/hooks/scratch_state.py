@@ -7,14 +7,14 @@ from cortex_policy.core.model import GrantError
 from cortex_policy.state import (
     OPEN_DIRECTORY,
     STATE_DIR,
-    boot_id,
-    default_state_directory,
-    system_and_user_settings_directories,
-    try_open_state_directory,
+    find_default_rate_state_directory,
+    find_system_and_user_settings_directories,
+    open_state_directory_or_minus_one,
+    read_boot_id,
 )
 from cortex_policy.state.hooks_file import format_rules_copies_prefix
 from cortex_policy.state.ledger import format_budget_directory_name
-from cortex_policy.state.ledger_maintenance import remove_all_budgets
+from cortex_policy.state.ledger_maintenance import remove_budgets_in_directory
 from cortex_policy.state.settings import find_state_directory
 from cortex_policy.state.settings_cache import format_settings_copies_prefix
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 def remove_state_of_root(root: "Root") -> None:
     """Remove all that is kept of a root, while it still exists, in the usual place and where settings put it."""
     status = os.stat(root.path)
-    budgets = format_budget_directory_name((status.st_dev, status.st_ino), boot_id())
-    places = {default_state_directory()}
+    budgets = format_budget_directory_name((status.st_dev, status.st_ino), read_boot_id())
+    places = {find_default_rate_state_directory()}
     with suppress(GrantError):  # no call was counted elsewhere, either
         places.add(find_state_directory())
     for place in places:
-        state = try_open_state_directory(place)
+        state = open_state_directory_or_minus_one(place)
         if state >= 0:
             try:
                 _remove_budgets(state, budgets)
@@ -44,7 +44,7 @@ def _remove_budgets(state: int, name: str) -> None:
     with suppress(OSError):  # there are none, or another process is using them after all
         directory = os.open(name, OPEN_DIRECTORY, dir_fd=state)
         try:
-            remove_all_budgets(directory)
+            remove_budgets_in_directory(directory)
         finally:
             os.close(directory)
         os.rmdir(name, dir_fd=state)
@@ -52,7 +52,7 @@ def _remove_budgets(state: int, name: str) -> None:
 
 def _remove_copies(state: int, root: "Root") -> None:
     """Remove the copies that a hook made, which believes no variable, and that this process made."""
-    user = system_and_user_settings_directories()[1]
+    user = find_system_and_user_settings_directories()[1]
     prefixes = (
         format_rules_copies_prefix(root),
         *(format_settings_copies_prefix(root.path, user, named, {}) for named in (None, os.environ.get(STATE_DIR))),

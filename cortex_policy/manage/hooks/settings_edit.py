@@ -10,8 +10,14 @@ import re
 
 from cortex_policy.core.json_tree import JsonNode
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.hooks.handlers import HOOKS_KEY, HandlerPlace, find_member, list_all_handlers
-from cortex_policy.manage.hooks.json_layout import CREATED, Layout, detect_indent, detect_layout, format_json_value
+from cortex_policy.manage.hooks.handlers import HOOKS_KEY, HandlerPlace, find_unique_member_or_none, list_all_handlers
+from cortex_policy.manage.hooks.json_layout import (
+    CREATED,
+    Layout,
+    detect_layout_for_new_value,
+    find_indent_of_line_at,
+    format_json_value,
+)
 from cortex_policy.manage.hooks.jsonc import BOM, JsonText, parse_jsonc
 
 TYPE_CHECKING = False
@@ -39,10 +45,10 @@ def add_entry_to_text(text: str | None, event: str, entry: object, others: "dict
         if not _has_member(document, root, key, value):
             member = f'"{key}": {json.dumps(value)}'
             raise NotDoneError(f"it has no `{member}`, so the hook would not run", "add that first")
-    hooks = find_member(root, HOOKS_KEY)
+    hooks = find_unique_member_or_none(root, HOOKS_KEY)
     if hooks is None:
         return _insert_value(document, root, HOOKS_KEY, {event: [entry]})
-    entries = find_member(_require_kind(hooks, "object", f"`{HOOKS_KEY}`"), event)
+    entries = find_unique_member_or_none(_require_kind(hooks, "object", f"`{HOOKS_KEY}`"), event)
     if entries is None:
         return _insert_value(document, hooks, event, [entry])
     return _insert_value(document, _require_kind(entries, "array", f"`{HOOKS_KEY}.{event}`"), None, entry)
@@ -72,7 +78,7 @@ def _new_document_text(events: "dict[str, object]", others: "dict[str, object]")
 
 def _has_member(document: JsonText, root: JsonNode, key: str, value: object) -> bool:
     """Whether an object has a member with this value, or with an object that has its members."""
-    node = find_member(root, key)
+    node = find_unique_member_or_none(root, key)
     found = document.to_python(node) if node is not None else None
     if isinstance(found, dict) and isinstance(value, dict):
         return value.items() <= found.items()
@@ -87,13 +93,13 @@ def _require_kind(node: JsonNode, kind: str, name: str) -> JsonNode:
 
 def _insert_value(document: JsonText, parent: JsonNode, key: str | None, value: object) -> str:
     """Add a value at the end of an object or array."""
-    text, layout = document.text, detect_layout(document, parent)
+    text, layout = document.text, detect_layout_for_new_value(document, parent)
     prefix = "" if key is None else f"{format_json_value(key, layout, '')}{layout.colon}"
     if not parent.children:  # its whitespace stays before the value, and none comes after
         end = parent.end - 1
         return f"{text[:end]}{prefix}{format_json_value(value, layout, '')}{text[end:]}"
     last = parent.children[-1]
-    indent = detect_indent(text, last.start_in_container) if layout.unit else ""
+    indent = find_indent_of_line_at(text, last.start_in_container) if layout.unit else ""
     gap = f"{layout.newline}{indent}" if layout.unit else layout.comma[1:]
     written = f"{gap}{prefix}{format_json_value(value, layout, indent)}"
     comma = _find_comma_behind(document, last)
@@ -112,8 +118,8 @@ def _outermost_made_for(document: JsonText, place: HandlerPlace) -> JsonNode:
     """Return the outermost value that was made for a handler: itself, its group, or the brackets around that."""
     if not place.is_alone:
         return place.node
-    inner, hooks = place.group_node, find_member(document.tree, HOOKS_KEY)
-    for outer in (find_member(hooks, place.event) if hooks is not None else None, hooks):
+    inner, hooks = place.group_node, find_unique_member_or_none(document.tree, HOOKS_KEY)
+    for outer in (find_unique_member_or_none(hooks, place.event) if hooks is not None else None, hooks):
         if outer is None or len(outer.children) > 1 or not _is_made_for(document, outer, inner):
             break
         inner = outer

@@ -9,12 +9,12 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.path_names import find_existing_part
 from cortex_policy.state import OPEN_FILE, read_all
-from cortex_policy.state.atomic_write import atomic_create, atomic_replace
+from cortex_policy.state.atomic_write import create_file_atomically, replace_file_atomically
 from cortex_policy.state.safe_directories import (
     is_private_path,
     make_directory,
     open_directory_below,
-    open_without_links,
+    open_directory_without_links,
 )
 
 MAX_BYTES = 8 << 20
@@ -35,7 +35,7 @@ class AgentSettingsFile(Value):
             raise NotDoneError(f"`{self.path}` is not UTF-8", "save it as UTF-8 first") from None
 
 
-def read_agent_settings(file: str, *, follows: bool = True) -> AgentSettingsFile:
+def read_agent_settings_file(file: str, *, follows: bool = True) -> AgentSettingsFile:
     """Read a settings file; raise NotDoneError if it cannot be read, or if a link to it must not be followed."""
     path = _follow_links(file, follows=follows)
     try:
@@ -49,7 +49,7 @@ def read_agent_settings(file: str, *, follows: bool = True) -> AgentSettingsFile
     return AgentSettingsFile(path, data)
 
 
-def write_agent_settings(old: AgentSettingsFile, data: bytes | None, mode: int) -> None:
+def replace_agent_settings_file(old: AgentSettingsFile, data: bytes | None, mode: int) -> None:
     """Replace the bytes that were read, None to remove the file; raise NotDoneError if it has changed since.
 
     Owner, mode and access control list stay; `mode` is that of a new file. Missing directories are made.
@@ -68,7 +68,7 @@ def write_agent_settings(old: AgentSettingsFile, data: bytes | None, mode: int) 
 def _write_in_directory(directory: int, name: str, old: AgentSettingsFile, data: bytes | None, mode: int) -> None:
     def verify() -> None:
         """Raise NotDoneError if the file is no longer the one that was read."""
-        if read_agent_settings(old.path) != old:
+        if read_agent_settings_file(old.path) != old:
             raise NotDoneError(f"`{old.path}` was changed at the same time", "run the command again")
 
     if data is None:
@@ -76,15 +76,15 @@ def _write_in_directory(directory: int, name: str, old: AgentSettingsFile, data:
         os.unlink(name, dir_fd=directory)
     elif old.data is None:
         verify()
-        atomic_create(directory, name, data, mode)
+        create_file_atomically(directory, name, data, mode)
     else:
-        atomic_replace(directory, name, data, mode, verify)
+        replace_file_atomically(directory, name, data, mode, verify)
 
 
 def _open_directory(path: str) -> int:
     """Open a directory, and make what is missing of its path."""
     existing = find_existing_part(path)
-    descriptor = open_without_links(existing)
+    descriptor = open_directory_without_links(existing)
     for name in [part for part in path[len(existing) :].split("/") if part]:
         above = descriptor
         try:

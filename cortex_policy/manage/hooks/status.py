@@ -8,17 +8,17 @@ from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import join_words_that_fit
 from cortex_policy.manage.hooks import codex_requirements_edit, codex_trust
+from cortex_policy.manage.hooks.agent_settings_sources import list_settings_files_by_level
 from cortex_policy.manage.hooks.copilot_trust import is_trusted_folder
-from cortex_policy.manage.hooks.disabling_settings import SettingsDocument, find_disabling_settings
-from cortex_policy.manage.hooks.entry import PROJECT_VARIABLE, make_hook_entry
-from cortex_policy.manage.hooks.handler_line import read_hook_command
+from cortex_policy.manage.hooks.disabling_settings import SettingsDocument, find_disabling_settings_texts
 from cortex_policy.manage.hooks.handlers import HandlerPlace, list_all_handlers
+from cortex_policy.manage.hooks.hook_entry import PROJECT_VARIABLE, make_hook_entry_for_target
 from cortex_policy.manage.hooks.installation import check_json_syntax_for_agent
-from cortex_policy.manage.hooks.installed_lines import ParsedHookCommand, parse_own_hook_handler
 from cortex_policy.manage.hooks.jsonc import BOM, parse_jsonc
-from cortex_policy.manage.hooks.settings_files import read_agent_settings
-from cortex_policy.manage.hooks.sources import list_settings_files_by_level
-from cortex_policy.manage.hooks.targets import AGENT_FILES, MANAGED, PROJECT, HookTarget, find_agent_directory
+from cortex_policy.manage.hooks.own_hook_handlers import ParsedHookCommand, parse_own_hook_handler_or_none
+from cortex_policy.manage.hooks.runnable_hook_command import make_runnable_hook_command_or_none
+from cortex_policy.manage.hooks.settings_files import read_agent_settings_file
+from cortex_policy.manage.hooks.targets import AGENT_FILES, MANAGED, PROJECT, HookTarget, find_agent_directory_of_user
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class AgentStatus(Value):
     notes: tuple[str, ...] = ()
 
 
-def list_hook_statuses(root: str, environment: "Mapping[str, str]") -> "Iterator[AgentStatus]":
+def read_hook_status_of_each_agent(root: str, environment: "Mapping[str, str]") -> "Iterator[AgentStatus]":
     """Yield the status of each agent; a root of '' has no settings of a project."""
     for agent in AGENTS:
         files = [
@@ -79,10 +79,10 @@ class _UnreadFile(Value):
 def _read_document(target: HookTarget) -> SettingsDocument | _UnreadFile:
     data = None
     try:
-        file = read_agent_settings(target.file)
+        file = read_agent_settings_file(target.file)
         data, text = file.data, file.text or ""
         if target.is_toml:
-            return SettingsDocument(target, codex_requirements_edit.decode_requirements(text), ())
+            return SettingsDocument(target, codex_requirements_edit.decode_codex_requirements(text), ())
         if not text.strip(f" \t\r\n{BOM}"):
             return SettingsDocument(target, {}, ())
         check_json_syntax_for_agent(target, text)
@@ -99,7 +99,7 @@ def _find_hooks_in(
 ) -> "Iterator[InstalledHook]":
     target = document.target
     for handler, place in document.handlers:
-        line = parse_own_hook_handler(handler)
+        line = parse_own_hook_handler_or_none(handler)
         if line is not None:
             trust = _find_trust(target, place, root, environment)
             is_current = _is_current(target, line, handler, place)
@@ -111,7 +111,7 @@ def _is_current(
 ) -> bool:
     try:
         root = "/" if line.root == f"${PROJECT_VARIABLE}" else line.root
-        entry = make_hook_entry(HookTarget(line.agent, target.level, target.file), root)
+        entry = make_hook_entry_for_target(HookTarget(line.agent, target.level, target.file), root)
     except (NotDoneError, KeyError):
         return False
     return handler == entry.handler and (place is None or (place.group, place.event) == (entry.value, entry.event))
@@ -120,10 +120,10 @@ def _is_current(
 def _find_trust(target: HookTarget, place: HandlerPlace | None, root: str, environment: "Mapping[str, str]") -> str:
     """Return whether a person has trusted a line, '' where the agent runs it anyway."""
     if target.agent == "codex" and target.level != MANAGED:
-        config = f"{find_agent_directory('codex', environment)}/config.toml"
-        return codex_trust.read_trust(target.file, place, config) if place is not None else "unknown"
+        config = f"{find_agent_directory_of_user('codex', environment)}/config.toml"
+        return codex_trust.read_hook_trust(target.file, place, config) if place is not None else "unknown"
     if (target.agent, target.level) == ("copilot", PROJECT):
-        is_trusted = is_trusted_folder(root, f"{find_agent_directory('copilot', environment)}/config.json")
+        is_trusted = is_trusted_folder(root, f"{find_agent_directory_of_user('copilot', environment)}/config.json")
         return codex_trust.TRUSTED if is_trusted else codex_trust.NOT_TRUSTED
     return ""
 
@@ -132,7 +132,7 @@ def _problem_sentences(
     agent: str, hooks: tuple[InstalledHook, ...], documents: list[SettingsDocument]
 ) -> "Iterator[str]":
     title = AGENT_FILES[agent].title
-    yield from find_disabling_settings(agent, {hook.level for hook in hooks}, documents)
+    yield from find_disabling_settings_texts(agent, {hook.level for hook in hooks}, documents)
     for hook in hooks:
         if hook.trust and hook.trust != codex_trust.TRUSTED:
             yield f"{title} skips the line in `{hook.file}`: it is {hook.trust}; {_TRUST_IT[agent]}"
@@ -143,7 +143,7 @@ def _problem_sentences(
 
 def _program_problems(agent: str, hook: InstalledHook) -> "Iterator[str]":
     """Yield a sentence if the program of a line is gone or empty: the latter says nothing, which lets calls run."""
-    line = read_hook_command(agent, hook.handler)
+    line = make_runnable_hook_command_or_none(agent, hook.handler)
     if line is None:
         return
     try:

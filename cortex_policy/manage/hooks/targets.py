@@ -5,7 +5,7 @@ import sys
 
 from cortex_policy.core import Value
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.state import home_directory
+from cortex_policy.state import find_home_directory_or_empty
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,10 +78,10 @@ def find_hook_target(agent: str, level: str, root: str, environment: "Mapping[st
         return HookTarget(agent, level, file)
     if level == PROJECT:
         return HookTarget(agent, level, f"{root.rstrip('/')}/{files.project_directory}/{files.file}")
-    return HookTarget(agent, level, f"{find_agent_directory(agent, environment)}/{files.file}")
+    return HookTarget(agent, level, f"{find_agent_directory_of_user(agent, environment)}/{files.file}")
 
 
-def find_agent_directory(agent: str, environment: "Mapping[str, str]") -> str:
+def find_agent_directory_of_user(agent: str, environment: "Mapping[str, str]") -> str:
     """Return the directory of an agent's settings of the user; raise NotDoneError unless it is absolute."""
     files = AGENT_FILES[agent]
     named = environment.get(files.variable, "") if files.variable else ""
@@ -90,7 +90,7 @@ def find_agent_directory(agent: str, environment: "Mapping[str, str]") -> str:
             raise NotDoneError(f"`{files.variable}` is not absolute", "set it to an absolute path, or unset it")
         # Gemini's variable names what stands for the home directory
         return os.path.normpath(f"{named}/{files.directory}" if agent == "gemini" else named)
-    home = home_directory()
+    home = find_home_directory_or_empty()
     if not home:
         raise NotDoneError("the home directory is not known", "set HOME to an absolute path")
     return f"{home}/{files.directory}"

@@ -38,10 +38,10 @@ _START = "hook_exec=${BASH_VERSION-exec}; hook_exec=${hook_exec%%[0-9]*}; $hook_
 
 def format_watchdog_command(program: str, seconds: float = WATCHDOG_SECONDS) -> str:
     """Return shell text that runs a command line of one program, and ends it after some seconds."""
-    return f"{_START}{' '.join(map(quote_for_shell, make_watchdog_words(seconds)))} {program}"
+    return f"{_START}{' '.join(map(quote_for_shell, make_watchdog_prefix_words(seconds)))} {program}"
 
 
-def make_watchdog_words(seconds: float = WATCHDOG_SECONDS) -> tuple[str, ...]:
+def make_watchdog_prefix_words(seconds: float = WATCHDOG_SECONDS) -> tuple[str, ...]:
     """Return what precedes the words of a program, so that it is ended after some seconds."""
     lines = _TEXT.format(sleep=_sleep_program(), seconds=seconds, failed=FAILED, denied=DENIED)
     return ("/usr/bin/env", "-i", "/bin/sh", "-c", "; ".join(lines.splitlines()), "sh")

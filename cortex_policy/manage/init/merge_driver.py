@@ -8,10 +8,10 @@ from cortex_policy.core import Value
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
-from cortex_policy.manage.diff.git_revisions import run_git
+from cortex_policy.manage.diff.git_revisions import run_git_unchecked
 from cortex_policy.manage.init.pre_commit import COMPLETE, KEPT, MADE
 from cortex_policy.state import Root
-from cortex_policy.state.atomic_write import atomic_create
+from cortex_policy.state.atomic_write import create_file_atomically
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.writer_lock import check_root_not_replaced
 
@@ -32,7 +32,7 @@ class MergeDriver(Value):
 
 def check_git_repository(path: str) -> None:
     """Raise NotDoneError unless a directory is in a git repository that git lets the caller use."""
-    done = run_git(path, "rev-parse", "--git-dir")
+    done = run_git_unchecked(path, "rev-parse", "--git-dir")
     if done.returncode:
         why = done.stderr.decode("utf-8", "replace").strip().removeprefix("fatal: ").partition("\n")[0]
         raise NotDoneError(f"git: {why}", "make a repository with `git init`, then try again")
@@ -50,7 +50,7 @@ def install_merge_driver(root: Root) -> MergeDriver:
         raise NotDoneError(f"`{file}` cannot be written: {format_os_error(error)}") from None
     changed = tuple(pair for pair in settings if _read_git_setting(root, pair[0]) != pair[1])
     for name, value in changed:
-        done = run_git(root.path, "config", "--local", name, value)
+        done = run_git_unchecked(root.path, "config", "--local", name, value)
         if done.returncode:
             raise NotDoneError(f"git: {done.stderr.decode('utf-8', 'replace').strip()}")
     return MergeDriver(file, status, _ATTRIBUTE, settings, changed)
@@ -58,7 +58,7 @@ def install_merge_driver(root: Root) -> MergeDriver:
 
 def _write_attributes(policy: PolicyDirectory) -> str:
     try:
-        atomic_create(policy.descriptor, _ATTRIBUTES, f"{_ATTRIBUTE}\n".encode())
+        create_file_atomically(policy.descriptor, _ATTRIBUTES, f"{_ATTRIBUTE}\n".encode())
     except FileExistsError:
         text = ""
         with suppress(GrantError):  # a link is not followed
@@ -68,7 +68,7 @@ def _write_attributes(policy: PolicyDirectory) -> str:
 
 
 def _read_git_setting(root: Root, name: str) -> str:
-    done = run_git(root.path, "config", "--local", "--get", name)
+    done = run_git_unchecked(root.path, "config", "--local", "--get", name)
     return done.stdout.decode("utf-8", "surrogateescape").removesuffix("\n")
 
 

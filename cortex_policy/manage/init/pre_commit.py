@@ -14,8 +14,8 @@ from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
 from cortex_policy.state import read_all
-from cortex_policy.state.atomic_write import atomic_create
-from cortex_policy.state.safe_directories import open_without_links
+from cortex_policy.state.atomic_write import create_file_atomically
+from cortex_policy.state.safe_directories import open_directory_without_links
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -116,9 +116,9 @@ def write_pre_commit_configuration(root: "Root", top: str) -> HookConfiguration:
     file, below = f"{top.rstrip('/')}/{CONFIGURATION}", os.path.relpath(root.path, top)
     block = indent(_hooks_block(below), "  ")
     try:
-        directory = open_without_links(top)
+        directory = open_directory_without_links(top)
         try:
-            atomic_create(directory, CONFIGURATION, f"repos:\n{block}".encode())
+            create_file_atomically(directory, CONFIGURATION, f"repos:\n{block}".encode())
         except FileExistsError:
             return _existing_configuration(file, below, directory)
         finally:
@@ -128,10 +128,10 @@ def write_pre_commit_configuration(root: "Root", top: str) -> HookConfiguration:
     return HookConfiguration(file, MADE, block)
 
 
-def read_pre_commit_configuration(top: str) -> str:
+def read_pre_commit_configuration_or_empty(top: str) -> str:
     """Return the configuration at the top of a repository as text; '' if there is none, or it cannot be read."""
     with suppress(OSError):
-        directory = open_without_links(top)
+        directory = open_directory_without_links(top)
         try:
             return _read_configuration_in(directory)
         finally:

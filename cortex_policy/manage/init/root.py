@@ -16,11 +16,11 @@ from cortex_policy.manage.init.pre_commit import (
     find_writable_repository,
     write_pre_commit_configuration,
 )
-from cortex_policy.manage.transaction.writer import write_transaction
+from cortex_policy.manage.transaction.writer import open_grants_for_write
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state.grants import may_hold_policy
 from cortex_policy.state.missing_directory import format_mkdir_hint
-from cortex_policy.state.safe_directories import make_directory, open_directory_below, open_without_links
+from cortex_policy.state.safe_directories import make_directory, open_directory_below, open_directory_without_links
 from cortex_policy.state.writer_lock import NO_WAIT, LockWait
 
 EXAMPLE = "example"
@@ -64,12 +64,12 @@ def _create_missing(root: Root, lock_wait: LockWait) -> list[str]:
     except OSError as error:
         raise NotDoneError(f"`{root.policy_path}`: {format_os_error(error)}") from None
     created = [] if had_tools else [root.tools_path]
-    with write_transaction(root, lock_wait, "init") as writer:
+    with open_grants_for_write(root, lock_wait, "init") as writer:
         if not any(name.endswith(".json") for name in os.listdir(root.tools_path)):
             writer.write(EXAMPLE, None, format_new_grant(_EXAMPLE_EDIT).encode())
             created.append(f"{root.tools_path}/{EXAMPLE}.json")
         git_ignore.create_git_ignore(writer.policy.descriptor)
-        editor_schema.create_editor_schema_file(writer.policy.descriptor)
+        editor_schema.try_to_create_editor_schema_file(writer.policy.descriptor)
     return [*created, *(path for path in beside if path not in existing and os.path.lexists(path))]
 
 
@@ -108,8 +108,8 @@ def _raise_if_inside_root(path: str) -> None:
 
 
 def _make_directories(path: str) -> None:
-    """Create both directories without following links; `write_transaction` refuses links that exist."""
-    above = open_without_links(path)
+    """Create both directories without following links; `open_grants_for_write` refuses links that exist."""
+    above = open_directory_without_links(path)
     try:
         make_directory(above, ".cortex")
         below = open_directory_below(above, ".cortex")

@@ -10,12 +10,12 @@ from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Reason,
 from cortex_policy.manage.replay.decision_without_rate import (
     UndecidedReason,
     UnknowableReason,
-    find_denial_without_rate,
+    find_denial_or_undecided_without_rate,
     has_full_args,
 )
-from cortex_policy.manage.replay.rate import RateReplay
-from cortex_policy.manage.replay.relevant_grant import GrantParts
-from cortex_policy.state.ledger_ring import format_budget_name
+from cortex_policy.manage.replay.rate_replay import RateReplay
+from cortex_policy.manage.replay.relevant_part_of_grant import GrantParts
+from cortex_policy.state.ledger_ring import join_tool_and_action
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cortex_policy.manage.diff.git_revisions import TextOrError
-    from cortex_policy.manage.replay.rate import OnResult
+    from cortex_policy.manage.replay.rate_replay import OnResult
 
     GrantsById = Mapping[str, TextOrError] | Mapping[str, Grant | GrantError]  # each grant by its id
 
@@ -59,7 +59,7 @@ class CallReplayer:
             return
         grant = self.load_grant_or_error(data["grant"])
         if isinstance(grant, Grant):
-            key = format_budget_name(grant.tool, data["action"])
+            key = join_tool_and_action(grant.tool, data["action"])
             if answer is None:
                 windows.add_call(at, key, grant.rate.per_minute, data, call_id)
                 return
@@ -90,7 +90,7 @@ class CallReplayer:
 
     def decide_without_rate(self, data: "dict[str, Any]") -> "Reason | UndecidedReason | None":
         """Decide a call by every rule but the rate; equal calls are answered from the cache."""
-        key = make_decision_key(data)
+        key = make_decision_key_or_none(data)
         if key is None:
             return self._decide_within_steps(self._relevant_grant(data), data)
         if key not in self._known:
@@ -101,7 +101,7 @@ class CallReplayer:
         """Decide a call; calls whose paths the grant treats alike are answered from the cache."""
         grant = self._relevant_grant(data)
         plain = _answers_by_path(grant, data) if isinstance(grant, Grant) and "paths" in data else None
-        key = make_decision_key(data, plain) if plain is not None else None
+        key = make_decision_key_or_none(data, plain) if plain is not None else None
         if key is None:
             return self._decide_within_steps(grant, data)
         if key not in self._known:
@@ -113,7 +113,7 @@ class CallReplayer:
     ) -> "Reason | UndecidedReason | None":
         with self.steps as steps:
             before = steps.skipped_searches
-            answer = find_denial_without_rate(grant, data, self._settings)
+            answer = find_denial_or_undecided_without_rate(grant, data, self._settings)
             return answer if steps.skipped_searches == before else TOO_SLOW
 
     def _relevant_grant(self, data: "dict[str, Any]") -> "Grant | GrantError":
@@ -126,7 +126,7 @@ class CallReplayer:
         self._known[key] = answer
 
 
-def make_decision_key(data: "dict[str, Any]", plain: "dict[str, Any] | None" = None) -> bytes | None:
+def make_decision_key_or_none(data: "dict[str, Any]", plain: "dict[str, Any] | None" = None) -> bytes | None:
     """Return a key that is equal for calls that every rule but the rate answers alike; None if it would be too long.
 
     `plain` replaces paths by what their answers depend on.

@@ -3,7 +3,7 @@
 from cortex_policy.core import shorten_message
 from cortex_policy.core.audit_event import PATH_MEMBERS
 from cortex_policy.core.compare.declarations import accepts_nothing
-from cortex_policy.core.engine import find_denial_before_rate, normalize_scope
+from cortex_policy.core.engine import find_denial_before_rate, trim_scope_or_none
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
@@ -20,7 +20,7 @@ from cortex_policy.core.model import (
     ResolvedPath,
     Settings,
 )
-from cortex_policy.core.path_arguments import path_arguments
+from cortex_policy.core.path_arguments import find_path_arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,12 +64,12 @@ def has_full_args(data: "dict[str, Any]") -> bool:
     return "cwd" in data and type(data["args"]) is dict
 
 
-def is_undecidable_by_any_log(why: str, *, is_full: bool) -> bool:
+def is_undecidable_even_by_full_log(why: str, *, is_full: bool) -> bool:
     """Whether a more detailed log would not help to decide a call, whose event holds all that one can."""
     return is_full or isinstance(why, UnknowableReason)
 
 
-def find_denial_without_rate(
+def find_denial_or_undecided_without_rate(
     grant_or_error: "Grant | GrantError", data: "dict[str, Any]", settings: Settings
 ) -> "Reason | UndecidedReason | None":
     """Decide an event by every rule but the rate; return None if all pass."""
@@ -86,7 +86,7 @@ def find_denial_without_rate(
 def _decide_with_values(grant: Grant, data: "dict[str, Any]", settings: Settings) -> "Reason | UndecidedReason | None":
     """Decide with the unknown paths at their worst; if that denies, decide with them at their best."""
     recorded, args = data["reason"], data["args"]
-    approved, paths = _was_approved(recorded), [*path_arguments(grant, args)]
+    approved, paths = _was_approved(recorded), [*find_path_arguments(grant, args)]
     path_pairs = tuple(_worst_and_best_paths(grant, paths, data))
     # the call may have been made with `--require-path`
     strict = recorded == PATH_OUTSIDE_SCOPE and not any(given is not None and is_path for _, given, is_path in paths)
@@ -107,13 +107,13 @@ def _worst_and_best_paths(
     grant: Grant, paths: "list[tuple[str, str | None, bool]]", data: "dict[str, Any]"
 ) -> "Iterator[tuple[ResolvedPath, ResolvedPath]]":
     """Yield each path that a grant checks, at its worst and at its best."""
-    known = {(path.argument, path.given): path for path in list_paths_in_event(data)} if paths else {}
+    known = {(path.argument, path.given): path for path in iterate_resolved_paths_in_event(data)} if paths else {}
     for argument, given, _ in paths:
         if given is None:
             continue
         path = known.get((argument, given))
         if path is None:
-            within = next(filter(normalize_scope, grant.fs_scope), None)
+            within = next(filter(trim_scope_or_none, grant.fs_scope), None)
             yield (
                 ResolvedPath(argument, given, protected_reason="is not in the log"),
                 ResolvedPath(argument, given, within, within, within),
@@ -133,7 +133,7 @@ def _may_depend_on_scopes(path: ResolvedPath) -> bool:
     return path.resolved is not None and path.normalized != path.resolved_inside and ".." in path.given.split("/")
 
 
-def list_paths_in_event(data: "dict[str, Any]") -> "Iterator[ResolvedPath]":
+def iterate_resolved_paths_in_event(data: "dict[str, Any]") -> "Iterator[ResolvedPath]":
     """Yield the paths of a call as they were resolved then; malformed ones are skipped."""
     paths = data.get("paths")
     for one in paths if isinstance(paths, list) else ():

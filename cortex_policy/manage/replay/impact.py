@@ -10,12 +10,17 @@ import os
 from cortex_policy.core import Value
 from cortex_policy.core.model import ALLOWED, GRANT_NOT_FOUND, RATE_LIMITED, CortexPolicyError, Grant, GrantError
 from cortex_policy.core.text import format_os_error
-from cortex_policy.manage.audit.files import list_log_files
-from cortex_policy.manage.audit.reader import ReadCounts, decode_grant_calls, pause_garbage_collector, read_last_lines
+from cortex_policy.manage.audit.log_files import list_log_files
+from cortex_policy.manage.audit.reader import (
+    ReadCounts,
+    decode_calls_decided_by_grants,
+    pause_garbage_collector,
+    read_last_lines,
+)
 from cortex_policy.manage.replay.call_replayer import CallReplayer
 from cortex_policy.manage.replay.decision_without_rate import UndecidedReason
 from cortex_policy.state.audit_rotated_names import strip_compression_suffix
-from cortex_policy.state.enforcement import effective_settings
+from cortex_policy.state.enforcement import load_effective_settings
 from cortex_policy.state.settings import read_setting
 
 TYPE_CHECKING = False
@@ -51,22 +56,22 @@ class EditImpact(Value):
         )
 
 
-def describe_impact(root: "Root", change: "GrantDiff") -> str:
+def estimate_impact_as_text(root: "Root", change: "GrantDiff") -> str:
     """Return a sentence on what a change means for the last calls, or why that is unknown; '' without a log."""
-    impact = estimate_impact(root, change)
+    impact = estimate_impact_or_why_not(root, change)
     if isinstance(impact, EditImpact):
         return impact.sentence
     return f"note: {impact}" if impact else ""
 
 
-def estimate_impact(root: "Root", change: "GrantDiff") -> EditImpact | str:
+def estimate_impact_or_why_not(root: "Root", change: "GrantDiff") -> EditImpact | str:
     """Return what a change means for the last calls, or why that is unknown; '' if there are no calls."""
     try:
         named = read_setting("audit.file", root.path)
         if not isinstance(named, str):
             return ""
         with pause_garbage_collector():
-            impact = compare_decisions(
+            impact = estimate_impact_from_log_lines(
                 root, change, read_last_lines(named, _list_unpacked_rotations(named), MAX_LINES, MAX_BYTES)
             )
     except (OSError, CortexPolicyError) as error:  # an edit works without a log
@@ -81,11 +86,11 @@ def _list_unpacked_rotations(log: str) -> list[str]:
     return [name for name in names if name != log and strip_compression_suffix(name) == name]
 
 
-def compare_decisions(root: "Root", change: "GrantDiff", lines: list[bytes]) -> EditImpact:
+def estimate_impact_from_log_lines(root: "Root", change: "GrantDiff", lines: list[bytes]) -> EditImpact:
     """Decide the calls of a grant in these lines by its old and its new text."""
-    name, settings = change.name, effective_settings(root.path)
+    name, settings = change.name, load_effective_settings(root.path)
     quoted = f'"{name}"'.encode()  # an id has one spelling: most lines of other grants need not be decoded
-    events = decode_grant_calls((line for line in lines if quoted in line), root.path, ReadCounts())
+    events = decode_calls_decided_by_grants((line for line in lines if quoted in line), root.path, ReadCounts())
     calls = [call for call in events if call[1]["grant"] == name]
     old, new = _grant_or_error(change.old), _grant_or_error(change.new)
     before = _replay_calls(name, calls, old, new, settings)

@@ -3,8 +3,8 @@
 import os
 
 from cortex_policy.core import Value
-from cortex_policy.core.arguments import format_first_argument_violation
-from cortex_policy.core.engine import find_path_syntax_problem, find_path_violation, normalize_scope
+from cortex_policy.core.arguments import find_first_argument_violation_text
+from cortex_policy.core.engine import find_path_syntax_problem, find_violation_text_of_one_path, trim_scope_or_none
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     APPROVAL_REQUIRED,
@@ -13,13 +13,13 @@ from cortex_policy.core.model import (
     Grant,
     ResolvedPath,
 )
-from cortex_policy.core.path_arguments import path_arguments
+from cortex_policy.core.path_arguments import find_path_arguments
 from cortex_policy.core.path_index import PathIndex
 from cortex_policy.manage.replay.decision_without_rate import (
     UndecidedReason,
-    find_denial_without_rate,
+    find_denial_or_undecided_without_rate,
     has_full_args,
-    list_paths_in_event,
+    iterate_resolved_paths_in_event,
 )
 
 TYPE_CHECKING = False
@@ -55,11 +55,13 @@ class MissingPermissions(Value):
     arguments: tuple[ArgumentChange, ...] = ()
 
 
-def find_missing_permissions(grant: Grant, data: "dict[str, Any]", settings: "Settings") -> MissingPermissions | str:
+def find_missing_permissions_or_why_not(
+    grant: Grant, data: "dict[str, Any]", settings: "Settings"
+) -> MissingPermissions | str:
     """Return what every rule but the rate needs to pass, or a sentence that says why no change helps."""
     permissions = MissingPermissions()
     for _ in range(_MAX_CHANGES):
-        answer = find_denial_without_rate(_with_permissions(grant, permissions), data, settings)
+        answer = find_denial_or_undecided_without_rate(_with_permissions(grant, permissions), data, settings)
         if answer is None:
             return permissions
         if isinstance(answer, UndecidedReason):
@@ -125,13 +127,13 @@ def _smallest_change(declarations: "Mapping[str, object]", args: "dict[str, Any]
     """Return the smallest change of the first declaration that is violated, or why there is no single one."""
     for name, value in args.items():
         declaration = declarations.get(name)
-        if name not in declarations or not format_first_argument_violation(declarations, {name: value}):
+        if name not in declarations or not find_first_argument_violation_text(declarations, {name: value}):
             continue
         tries = _possible_changes(name, declaration, value) if isinstance(declaration, dict) else []
         fit = [
             one
             for one in tries
-            if not format_first_argument_violation(
+            if not find_first_argument_violation_text(
                 {name: _make_declaration_that_accepts(declaration, one)}, {name: value}
             )
         ]
@@ -158,24 +160,24 @@ def _possible_changes(name: str, declaration: "dict[str, Any]", value: object) -
 
 def _find_missing_scopes(grant: Grant, data: "dict[str, Any]") -> tuple[str, ...] | str:
     """Return scopes for the paths that no scope covers, or why there are none."""
-    known = {(path.argument, path.given): path for path in list_paths_in_event(data)}
+    known = {(path.argument, path.given): path for path in iterate_resolved_paths_in_event(data)}
     all_scopes: dict[str, None] = {}
-    for argument, given, is_path in path_arguments(grant, data["args"]):
+    for argument, given, is_path in find_path_arguments(grant, data["args"]):
         if not is_path:
             continue
         path = known.get((argument, given)) if given is not None else None
         if path is None:
             return "one of its paths is invalid"
-        if not find_path_violation(grant.fs_scope, path):
+        if not find_violation_text_of_one_path(grant.fs_scope, path):
             continue
-        scopes = find_smallest_scopes_for_path(path)
+        scopes = find_smallest_scopes_or_why_not(path)
         if isinstance(scopes, str):
             return scopes
         all_scopes |= dict.fromkeys(scopes)
     return tuple(all_scopes) or "a path is required"
 
 
-def find_smallest_scopes_for_path(path: ResolvedPath) -> list[str] | str:
+def find_smallest_scopes_or_why_not(path: ResolvedPath) -> list[str] | str:
     """Return the smallest scopes that cover a path in both spellings, or why there are none."""
     if path.protected_reason:
         return "a path that governs grants is in no scope"
@@ -186,7 +188,7 @@ def find_smallest_scopes_for_path(path: ResolvedPath) -> list[str] | str:
         if relative is None:
             return "one of its paths leads out of the root"
         scope = relative.rpartition("/")[0] or relative
-        if not relative or normalize_scope(scope) is None or scope.casefold().split("/")[0] == ".cortex":
+        if not relative or trim_scope_or_none(scope) is None or scope.casefold().split("/")[0] == ".cortex":
             return "only the whole root could be a scope for one of its paths"
         scopes.append(scope)
     return scopes

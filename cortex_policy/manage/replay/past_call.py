@@ -36,7 +36,7 @@ class CallExample(Value):
     time: str
 
 
-def to_past_call(data: "dict[str, Any]") -> PastCall:
+def reduce_event_to_past_call(data: "dict[str, Any]") -> PastCall:
     """Return what is kept of an event."""
     args = data["args"]
     if not _is_kept(args):
@@ -46,7 +46,7 @@ def to_past_call(data: "dict[str, Any]") -> PastCall:
     return PastCall(grant, data["reason"], has_full_args(data), action, args, data["time"])
 
 
-def to_example(call: PastCall) -> CallExample:
+def reduce_past_call_to_example(call: PastCall) -> CallExample:
     """Return a call as an example; large arguments are reduced to their names, or left out."""
     args = call.args
     if isinstance(args, dict) and len(json.dumps(args)) > _MAX_SHOWN:

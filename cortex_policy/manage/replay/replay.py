@@ -5,15 +5,24 @@ import os
 from cortex_policy.core import Value
 from cortex_policy.core.decode import parse_grant_file_name
 from cortex_policy.core.model import ALLOWED, GRANT_UNSAFE, GrantError, Reason, UsageError
-from cortex_policy.manage.audit.reader import ReadCounts, decode_grant_calls, pause_garbage_collector
+from cortex_policy.manage.audit.reader import ReadCounts, decode_calls_decided_by_grants, pause_garbage_collector
 from cortex_policy.manage.diff.git_revisions import read_grant_texts_at_revision
-from cortex_policy.manage.diff.grants import read_grant_file, read_grants_and_warnings
+from cortex_policy.manage.diff.grants import read_grant_file_bytes, read_grant_texts_and_safety_warnings
 from cortex_policy.manage.replay.call_replayer import CallReplayer
-from cortex_policy.manage.replay.decision_without_rate import FULL_ARGS_HINT, UndecidedReason, is_undecidable_by_any_log
-from cortex_policy.manage.replay.past_call import CallExample, PastCall, to_example, to_past_call
+from cortex_policy.manage.replay.decision_without_rate import (
+    FULL_ARGS_HINT,
+    UndecidedReason,
+    is_undecidable_even_by_full_log,
+)
+from cortex_policy.manage.replay.past_call import (
+    CallExample,
+    PastCall,
+    reduce_event_to_past_call,
+    reduce_past_call_to_example,
+)
 from cortex_policy.state import Root
-from cortex_policy.state.enforcement import effective_settings
-from cortex_policy.state.grants import find_root, may_hold_policy
+from cortex_policy.state.enforcement import load_effective_settings
+from cortex_policy.state.grants import find_named_or_only_root, may_hold_policy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,7 +98,7 @@ class ReplayResult(Value):
         return sum(one.count for one in self.undecided)
 
 
-def replay(
+def replay_logged_calls(
     root: Root, lines: "Iterable[bytes]", counts: ReadCounts, grants: "GrantsById", since: float = float("-inf")
 ) -> ReplayResult:
     """Decide again the calls that were logged since a time; `counts` counts the lines.
@@ -97,11 +106,11 @@ def replay(
     Today's settings count. Raises GrantError (settings_invalid) if they cannot be read.
     """
     groups = _AnswerGroups()
-    replayer, earlier = CallReplayer(grants, effective_settings(root.path), groups.add_answer), 0
+    replayer, earlier = CallReplayer(grants, load_effective_settings(root.path), groups.add_answer), 0
     with pause_garbage_collector():
-        for at, data in decode_grant_calls(lines, root.path, counts):
+        for at, data in decode_calls_decided_by_grants(lines, root.path, counts):
             if at >= since:
-                replayer.add_call(at, data, to_past_call(data), replayer.decide_without_rate(data))
+                replayer.add_call(at, data, reduce_event_to_past_call(data), replayer.decide_without_rate(data))
             else:
                 earlier += 1
                 if at >= since - WARM_UP_SECONDS:
@@ -118,17 +127,17 @@ def replay(
     )
 
 
-def load_current_or_proposed_grants(root: Root, proposed: str | None = None) -> "GrantsById":
+def load_all_current_or_all_proposed_grants(root: Root, proposed: str | None = None) -> "GrantsById":
     """Return the current grants of a root, or those of a directory or a git revision.
 
     A directory is one that holds grants, or a root. Raises UsageError or NotDoneError for a word that is neither.
     """
     if proposed is None:
-        return read_grants_and_warnings(root)[0]
+        return read_grant_texts_and_safety_warnings(root)[0]
     if not os.path.isdir(proposed):
         return read_grant_texts_at_revision(root, proposed)
     if may_hold_policy(proposed):
-        return read_grants_and_warnings(find_root(proposed))[0]
+        return read_grant_texts_and_safety_warnings(find_named_or_only_root(proposed))[0]
     return _read_directory(proposed)
 
 
@@ -139,7 +148,9 @@ def _read_directory(path: str) -> "GrantsById":
             file = f"{path}/{name}"
             # opening a pipe would wait for a writer
             is_file = os.path.isfile(file)
-            texts[grant_id] = read_grant_file(file) if is_file else GrantError(GRANT_UNSAFE, "it is not a regular file")
+            texts[grant_id] = (
+                read_grant_file_bytes(file) if is_file else GrantError(GRANT_UNSAFE, "it is not a regular file")
+            )
     if not texts:
         raise UsageError(f"`{path}` holds no grants", "name a directory of `ID.json` files, a root or a git revision")
     return texts
@@ -159,7 +170,7 @@ class _AnswerGroups:
             return
         before = call.reason
         if isinstance(answer, UndecidedReason):
-            is_beyond = is_undecidable_by_any_log(answer, is_full=call.has_full_args)
+            is_beyond = is_undecidable_even_by_full_log(answer, is_full=call.has_full_args)
             key = _bounded_key(self._unknown, (call.grant, answer, is_beyond))
             self._unknown[key] = self._unknown.get(key, 0) + 1
         elif (before is ALLOWED) is (answer is ALLOWED):
@@ -170,7 +181,7 @@ class _AnswerGroups:
 
     def flips(self) -> tuple[Flip, ...]:
         """Return the flips: the newly allowed ones first, then by frequency."""
-        all_flips = [Flip(*key, count, to_example(call)) for key, (count, call) in self._flips.items()]
+        all_flips = [Flip(*key, count, reduce_past_call_to_example(call)) for key, (count, call) in self._flips.items()]
         return tuple(sorted(all_flips, key=lambda flip: (not flip.allows, -flip.count, flip.grant)))
 
     def undecided_calls(self) -> tuple[UndecidedCalls, ...]:

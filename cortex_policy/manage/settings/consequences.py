@@ -4,9 +4,9 @@ import os
 
 from cortex_policy.core.model import CortexPolicyError, GrantError, Settings, StateError
 from cortex_policy.core.settings import ENVIRONMENT, SYSTEM
-from cortex_policy.manage.global_denials import find_settings_denials
+from cortex_policy.manage.global_denials import find_denials_if_settings_apply
 from cortex_policy.state import Root
-from cortex_policy.state.settings import decode_layer, merge_settings_layers, settings_file
+from cortex_policy.state.settings import decode_layer, make_settings_file_path, merge_settings_layers
 from cortex_policy.state.valid_settings import read_valid_layers
 
 TYPE_CHECKING = False
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def find_new_global_denial(
+def find_new_global_denial_error_or_none(
     place: str, root: Root | None, before: bytes | None, after: bytes
 ) -> CortexPolicyError | None:
     """Return an error that every check would answer with a new text of a settings file and not with the old one.
@@ -32,12 +32,12 @@ def _denials_with_text(place: str, root: Root | None, text: bytes) -> list[Corte
         return [error]
     if place == SYSTEM:
         settings = _without_files_of_others(settings)
-    return [*find_settings_denials(root, settings), *_secret_denials(settings)]
+    return [*find_denials_if_settings_apply(root, settings), *_secret_denials(settings)]
 
 
 def _settings_with(place: str, root: Root | None, text: bytes) -> Settings:
     path = root.path if root is not None else None
-    new = decode_layer(place, settings_file(place, path), text)
+    new = decode_layer(place, make_settings_file_path(place, path), text)
     layers = [layer for layer in read_valid_layers(path)[0] if layer.place != ENVIRONMENT]
     return merge_settings_layers([new if layer.place == place else layer for layer in layers])
 
@@ -46,9 +46,12 @@ def _secret_denials(settings: Settings) -> "Iterator[CortexPolicyError]":
     """Yield why a secret of shared budgets cannot be read; the server itself may be started later."""
     if settings.budgets_url is None:
         return
-    from cortex_policy.state.budget_choice import read_key, read_password  # noqa: PLC0415 - few hosts share budgets
+    from cortex_policy.state.budget_choice import read_budgets_key, read_budgets_password_or_empty  # noqa: PLC0415 - few hosts share budgets
 
-    for read, is_named in ((read_key, settings.budgets_key_file), (read_password, settings.budgets_password_file)):
+    for read, is_named in (
+        (read_budgets_key, settings.budgets_key_file),
+        (read_budgets_password_or_empty, settings.budgets_password_file),
+    ):
         try:
             if is_named is not None:
                 read(settings)

@@ -4,7 +4,7 @@ import re
 
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.editing.loop import DIFF, EDIT, EXIT, SAVE, EditResult, Review, edit_file
+from cortex_policy.manage.editing.edit_loop import DIFF, EDIT, EXIT, SAVE, EditResult, Review, edit_draft_until_saved
 from cortex_policy.manage.settings.write import (
     SettingsFile,
     check_settings_text,
@@ -12,22 +12,22 @@ from cortex_policy.manage.settings.write import (
     raise_if_all_calls_denied,
     replace_settings_text,
 )
-from cortex_policy.manage.transaction.version import NO_STAMP, Version
-from cortex_policy.state.settings import MAX_BYTES, read_settings_bytes
+from cortex_policy.manage.transaction.version_after_write import NO_STAMP, Version
+from cortex_policy.state.settings import MAX_BYTES, read_settings_bytes_or_none
 from cortex_policy.state.writer_lock import LockWait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.manage.editing.loop import EditorUI
+    from cortex_policy.manage.editing.edit_loop import EditorUI
 
 _LINE = re.compile(r"\(at line (\d+)")
 
 
-def run_settings_session(
+def edit_settings_file_in_editor(
     target: SettingsFile, lock_wait: LockWait, screen: "EditorUI", *, resume: bool = False
 ) -> EditResult:
-    """Let an operator edit a settings file, as `edit_file` does."""
-    return edit_file(_EditedSettings(target, lock_wait, screen), screen, resume=resume)
+    """Let an operator edit a settings file, as `edit_draft_until_saved` does."""
+    return edit_draft_until_saved(_EditedSettings(target, lock_wait, screen), screen, resume=resume)
 
 
 class _EditedSettings:
@@ -38,7 +38,7 @@ class _EditedSettings:
 
     def __init__(self, target: SettingsFile, lock_wait: LockWait, screen: "EditorUI") -> None:
         self._target, self._lock_wait, self._screen = target, lock_wait, screen
-        self._existing = read_settings_bytes(target.place, target.root_path)
+        self._existing = read_settings_bytes_or_none(target.place, target.root_path)
         self.path: str = target.file
         self.original: bytes = self._existing or b""
 

@@ -4,14 +4,14 @@ from contextlib import suppress
 
 from cortex_policy.core.model import CortexPolicyError, GrantError, UsageError
 from cortex_policy.core.settings import BY_NAME, EffectiveSetting, Setting, SettingValue, resolve_all_settings
-from cortex_policy.state import Root, default_state_directory
+from cortex_policy.state import Root, find_default_rate_state_directory
 from cortex_policy.state.approval_store import NAME as APPROVALS
 from cortex_policy.state.settings import read_layers, read_setting
 from cortex_policy.state.settings_errors import make_known_name_hint
 from cortex_policy.state.valid_settings import read_valid_layers
 
 
-def find_setting(name: str) -> Setting:
+def find_setting_definition(name: str) -> Setting:
     """Return a setting by its name; raise UsageError for an unknown name."""
     setting = BY_NAME.get(name)
     if setting is None:
@@ -41,7 +41,7 @@ def find_configured_editor(root: Root | None) -> str | None:
 def _with_paths(resolved: list[EffectiveSetting]) -> list[EffectiveSetting]:
     """Fill in the defaults that depend on the user."""
     state_dir = next(one.effective.value for one in resolved if one.setting.name == "state_dir")
-    defaults: dict[str, object] = {"state_dir": default_state_directory()}
+    defaults: dict[str, object] = {"state_dir": find_default_rate_state_directory()}
     defaults["approvals.file"] = f"{state_dir or defaults['state_dir']}/{APPROVALS}"
     return [_with_default(one, defaults.get(one.setting.name)) for one in resolved]
 

@@ -4,12 +4,12 @@ from cortex_policy.core.compare.verdicts import SAME
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.settings import LOCKED
 from cortex_policy.manage.diff.settings import compare_settings_texts
-from cortex_policy.state.command_record import CommandRecord, make_command_record
+from cortex_policy.state.control_command_record import CommandRecord, make_begun_command_record
 from cortex_policy.state.settings import decode_layer
 from cortex_policy.state.settings_errors import quote_value
 
 
-def make_settings_record(command: str, place: str, file: str, old: bytes | None, new: bytes) -> CommandRecord:
+def make_settings_change_record(command: str, place: str, file: str, old: bytes | None, new: bytes) -> CommandRecord:
     """Return the record of a command that replaces the old text of a settings file by a new one."""
     meaning = compare_settings_texts(place, file, old, new)
     before, after = _values_in_text(place, file, old or b""), _values_in_text(place, file, new)
@@ -17,7 +17,9 @@ def make_settings_record(command: str, place: str, file: str, old: bytes | None,
     said = {name: f"{_value_text(before, name)} becomes {_value_text(after, name)}" for name in changed}
     detail = ", ".join(text if len(said) == 1 else f"{name} {text}" for name, text in said.items())
     subject = ", ".join(changed) or "comments"
-    return make_command_record(command, subject, detail, verdict=meaning.verdict if meaning else SAME, place=place)
+    return make_begun_command_record(
+        command, subject, detail, verdict=meaning.verdict if meaning else SAME, place=place
+    )
 
 
 def _values_in_text(place: str, file: str, text: bytes) -> dict[str, object]:

@@ -23,7 +23,7 @@ _LINE = re.compile(r"[^\n]*\n|[^\n]+")  # TOML has no other line ends, unlike `s
 _BLANK_OR_COMMENT = re.compile(r"\s*(#.*)?$")
 
 
-def set_in_text(text: str, name: str, value: object) -> str:
+def set_or_unset_setting_in_text(text: str, name: str, value: object) -> str:
     """Return a text with a new value of a setting, UNSET to remove it; raise NotDoneError if comments would be lost.
 
     Each line keeps its line end; a new line gets that of the line before it.

@@ -18,28 +18,28 @@ from cortex_policy.core.settings import (
     parse_setting_or_text,
 )
 from cortex_policy.core.text import format_os_error
-from cortex_policy.manage.diff.grants import make_grant_diff_of_settings
+from cortex_policy.manage.diff.grants import wrap_settings_comparison_as_grant_diff
 from cortex_policy.manage.diff.settings import compare_settings_texts
 from cortex_policy.manage.path_names import find_existing_part
-from cortex_policy.manage.settings.consequences import find_new_global_denial
-from cortex_policy.manage.settings.effective import find_setting
-from cortex_policy.manage.settings.record import make_settings_record
-from cortex_policy.manage.settings.toml_edit import UNSET, set_in_text
-from cortex_policy.manage.validation.suppressions import check_codes
-from cortex_policy.schema.catalog import expand_code
+from cortex_policy.manage.settings.consequences import find_new_global_denial_error_or_none
+from cortex_policy.manage.settings.effective import find_setting_definition
+from cortex_policy.manage.settings.record import make_settings_change_record
+from cortex_policy.manage.settings.toml_edit import UNSET, set_or_unset_setting_in_text
+from cortex_policy.manage.validation.rule_selection_and_suppressions import check_codes_in_settings
+from cortex_policy.schema.rule_catalog import expand_code_or_group
 from cortex_policy.state import Root, git_ignore
-from cortex_policy.state.atomic_write import atomic_replace, remove_temporaries
-from cortex_policy.state.command_record import CommandRecorder
+from cortex_policy.state.atomic_write import remove_leftover_temporary_files, replace_file_atomically
+from cortex_policy.state.control_command_record import CommandRecorder
 from cortex_policy.state.inherited_attributes import ROOT
 from cortex_policy.state.safe_directories import is_private_path
 from cortex_policy.state.settings import (
     NAME,
     decode_layer,
-    find_settings_directory,
+    find_settings_directory_of_place,
+    make_settings_file_path,
     open_settings_directory,
-    read_settings_bytes,
     read_settings_bytes_in_directory,
-    settings_file,
+    read_settings_bytes_or_none,
 )
 from cortex_policy.state.settings_errors import quote_value
 from cortex_policy.state.writer_lock import NO_WAIT, LockHolderText, LockWait, acquire_lock, hold_writer_lock
@@ -72,7 +72,7 @@ class SettingsFile(Value):
     @property
     def file(self) -> str:
         """The absolute path of the file, which may not exist yet."""
-        return settings_file(self.place, self.root_path)
+        return make_settings_file_path(self.place, self.root_path)
 
 
 class SettingsWrite(Value):
@@ -85,14 +85,14 @@ class SettingsWrite(Value):
         return self.is_changed
 
 
-def set_value(
+def write_setting_to_file(
     target: SettingsFile, name: str, text: str, show_and_ask: "ShowAndAsk", lock_wait: LockWait = NO_WAIT
 ) -> SettingsWrite:
     """Write a setting. Raise UsageError for a value that cannot be set.
 
     Ask for consent if it may allow more than before.
     """
-    setting = find_setting(name)
+    setting = find_setting_definition(name)
     _check_place(target, setting)
     if setting.kind == SUPPRESSIONS:
         raise UsageError(f"`{name}` is not a single value", f"use `cortex-policy config edit --{PROJECT}`")
@@ -100,16 +100,16 @@ def set_value(
     if not setting.accepts(value):
         raise UsageError(f"`{name}` cannot be {quote_value(text)}", f"it must be {setting.expected}")
     for code in value if setting.kind == CODES and isinstance(value, list) else ():
-        expand_code(code)
+        expand_code_or_group(code)
     return _rewrite_setting(target, name, value, show_and_ask, lock_wait)
 
 
-def unset_value(
+def remove_setting_from_file(
     target: SettingsFile, name: str, show_and_ask: "ShowAndAsk", lock_wait: LockWait = NO_WAIT
 ) -> SettingsWrite:
     """Remove a setting. Ask for consent if that may allow more than before."""
-    _check_place(target, find_setting(name))
-    if read_settings_bytes(target.place, target.root_path) is None:
+    _check_place(target, find_setting_definition(name))
+    if read_settings_bytes_or_none(target.place, target.root_path) is None:
         return SettingsWrite(is_changed=False)
     return _rewrite_setting(target, name, UNSET, show_and_ask, lock_wait)
 
@@ -117,17 +117,17 @@ def unset_value(
 def find_widening(target: SettingsFile, old: bytes | None, new: bytes) -> "GrantDiff | None":
     """Return what a new text means if it may allow more than the old one, else None."""
     meaning = compare_settings_texts(target.place, target.file, old, new)
-    return make_grant_diff_of_settings(meaning) if meaning is not None and widens(meaning.verdict) else None
+    return wrap_settings_comparison_as_grant_diff(meaning) if meaning is not None and widens(meaning.verdict) else None
 
 
 def check_settings_text(target: SettingsFile, data: bytes) -> None:
     """Raise GrantError (settings_invalid) if a text cannot be the settings of a place."""
-    check_codes(target.file, decode_layer(target.place, target.file, data).values)
+    check_codes_in_settings(target.file, decode_layer(target.place, target.file, data).values)
 
 
 def raise_if_all_calls_denied(target: SettingsFile, original: bytes | None, after: bytes) -> None:
     """Raise NotDoneError if every check would be denied because of the new text."""
-    error = find_new_global_denial(target.place, target.root, original, after)
+    error = find_new_global_denial_error_or_none(target.place, target.root, original, after)
     if error is not None:
         raise NotDoneError(f"every check would answer {error.exit_code}: {error}", error.hint)
 
@@ -151,7 +151,7 @@ def _rewrite_setting(
     target: SettingsFile, name: str, value: object, show_and_ask: "ShowAndAsk", lock_wait: LockWait
 ) -> SettingsWrite:
     with _lock_directory(target, lock_wait) as locked:
-        original = read_settings_bytes(target.place, target.root_path)
+        original = read_settings_bytes_or_none(target.place, target.root_path)
         after = _edit_text(target, original or b"", name, value)
         if after == (original or b""):
             return SettingsWrite(is_changed=False)
@@ -173,7 +173,7 @@ def _check_not_locked(target: SettingsFile, original: bytes | None, name: str, v
 def _edit_text(target: SettingsFile, before: bytes, name: str, value: object) -> bytes:
     check_settings_text(target, before)
     try:
-        return set_in_text(before.decode(), name, value).encode()
+        return set_or_unset_setting_in_text(before.decode(), name, value).encode()
     except NotDoneError as error:
         raise NotDoneError(
             f"`{target.file}`: {error.detail}", f"{error.hint.removesuffix('`')} --{target.place}`"
@@ -193,9 +193,9 @@ def _replace_locked_text(
             raise NotDoneError(f"`{target.file}` was changed in the meantime", "try again")
 
     mode = PRIVATE_MODE if target.place not in (SYSTEM, PROJECT) else PUBLIC_MODE
-    record = make_settings_record(command, target.place, target.file, original, data)
+    record = make_settings_change_record(command, target.place, target.file, original, data)
     with CommandRecorder(record, target.root_path) as recorder:
-        atomic_replace(directory, NAME, data, mode, verify)
+        replace_file_atomically(directory, NAME, data, mode, verify)
     if target.place == PROJECT:
         git_ignore.create_git_ignore(directory)
     return SettingsWrite(is_changed=True, unrecorded=recorder.problem)
@@ -223,7 +223,7 @@ def _lock_directory(target: SettingsFile, lock_wait: LockWait) -> "Iterator[Lock
         with open_settings_directory(target.place, target.root_path) as directory:
             # lock the directory itself: no lock file is left behind
             acquire_lock(directory, lambda _: LockHolderText(f"another process is writing `{target.file}`"), lock_wait)
-            remove_temporaries(directory)
+            remove_leftover_temporary_files(directory)
             yield directory, lambda: None
     except OSError as error:
         raise NotDoneError(f"`{target.file}`: {format_os_error(error)}") from None
@@ -231,7 +231,7 @@ def _lock_directory(target: SettingsFile, lock_wait: LockWait) -> "Iterator[Lock
 
 def _require_settings_directory(target: SettingsFile) -> str:
     """Return the directory that checks read; raise NotDoneError if platformdirs names another one for the user."""
-    path = find_settings_directory(target.place, target.root_path)
+    path = find_settings_directory_of_place(target.place, target.root_path)
     if target.place == USER:
         from platformdirs import user_config_dir  # noqa: PLC0415 - 20 ms
 

@@ -6,9 +6,9 @@ from contextlib import suppress
 from cortex_policy.core import Value
 from cortex_policy.core.decode import HOOKS_TOML, MalformedError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.diff.git_merges import read_versions_of_conflict, read_versions_of_merge
-from cortex_policy.manage.stamp.write_steps import highest_version_in_text
-from cortex_policy.manage.transaction.recovery import require_supported_version
+from cortex_policy.manage.diff.git_merges import read_both_sides_of_merge_or_none, read_versions_of_conflict_or_none
+from cortex_policy.manage.stamp.write_steps import find_highest_version_in_text
+from cortex_policy.manage.transaction.recovery import require_no_unknown_stamp_members
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import is_grant_id
@@ -31,20 +31,20 @@ class MergeSides(Value):
     base: Stamp | None
 
 
-def read_merge_sides(root: Root, data: bytes, *, is_broken: bool) -> MergeSides | None:
+def read_merge_sides_or_none(root: Root, data: bytes, *, is_broken: bool) -> MergeSides | None:
     """Return the sides of a merge, None if there was none.
 
     Git has them exactly while the stamp is not merged. Otherwise they are in the text of a broken
     stamp, or they are the parents of the merge that is being made, or that the last commit made.
     """
-    file = stamps.stamp_file(root.path)
+    file = stamps.make_stamp_path(root.path)
     with suppress(NotDoneError):  # there is no git, or it lacks an object
-        if (versions := read_versions_of_conflict(root, _PATH)) is not None:
+        if (versions := read_versions_of_conflict_or_none(root, _PATH)) is not None:
             return _sides_of(*versions, file)
     if is_broken:
-        return split_merge_sides(data, file)
+        return scan_merge_sides_in_text_or_none(data, file)
     with suppress(NotDoneError):
-        if (pair := read_versions_of_merge(root, _PATH)) is not None:
+        if (pair := read_both_sides_of_merge_or_none(root, _PATH)) is not None:
             return _sides_of(None, *pair, file)
     return None
 
@@ -63,11 +63,11 @@ def _read_side(text: bytes | None, file: str) -> Stamp | None:
         stamp = stamps.parse_stamp(text)
     except MalformedError:
         return _scan_stamp_text(text.decode("utf-8", "replace"), file)
-    require_supported_version(stamp, file)
+    require_no_unknown_stamp_members(stamp, file)
     return stamp
 
 
-def split_merge_sides(data: bytes, file: str) -> MergeSides | None:
+def scan_merge_sides_in_text_or_none(data: bytes, file: str) -> MergeSides | None:
     """Return the sides in a text with conflict markers, or in one that was merged line by line; None if there is none.
 
     Each digest in it was stamped on one side; a text without markers may have two for a grant.
@@ -93,7 +93,7 @@ def split_merge_sides(data: bytes, file: str) -> MergeSides | None:
 
 def _scan_stamp_text(text: str, file: str, *, is_last: bool = False) -> Stamp:
     """Return what a text says, decodable or not; of two digests of a grant the first one, or the last."""
-    version = highest_version_in_text(text.encode("utf-8", "replace"), file)
+    version = find_highest_version_in_text(text.encode("utf-8", "replace"), file)
     start = re.search(r'"grants"\s*:\s*\{', text)  # the checksum before it is not a grant
     begin = start.end() if start else 0
     end = max(text.find("}", begin), 0) or len(text)  # what follows the grants is the digest of `hooks.toml`

@@ -8,7 +8,7 @@ from cortex_policy.manage.transaction.grant_files import open_grant_files_withou
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
-from cortex_policy.state.grants_errors import root_option
+from cortex_policy.state.grants_errors import format_root_option
 from cortex_policy.state.stamp import Stamp
 
 TYPE_CHECKING = False
@@ -36,7 +36,7 @@ def find_unsafe_stamp_error(root: Root) -> GrantError | None:
     return None
 
 
-def verify_stamp(root: Root, track: "Track" = iter) -> tuple[StampMismatch, ...]:
+def find_stamp_mismatches(root: Root, track: "Track" = iter) -> tuple[StampMismatch, ...]:
     """Return the grants that differ from the stamp, sorted by id."""
     try:
         stamp = stamps.read_stamp(root)
@@ -45,7 +45,7 @@ def verify_stamp(root: Root, track: "Track" = iter) -> tuple[StampMismatch, ...]
             raise
         return (StampMismatch("", error.detail, error.hint),)
     if stamp is None:
-        hint = f"write one with `cortex-policy stamp write{root_option(root)}`"
+        hint = f"write one with `cortex-policy stamp write{format_root_option(root)}`"
         return (StampMismatch("", "there is no stamp", hint),)
     found = _current_digests(root, track)
     names = sorted({*found, *stamp.digests, *stamp.pending})

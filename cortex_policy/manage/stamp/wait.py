@@ -28,7 +28,7 @@ def wait_for_version(root: Root, version: int, timeout_seconds: float | None = N
         sleep(POLL_SECONDS)
 
 
-def wait_for_readers(
+def wait_for_processes_of_reader(
     root: Root, name: str, version: int | None = None, timeout_seconds: float | None = None
 ) -> tuple[Acknowledgement, ...]:
     """Wait until each live process of a reader runs at least a version, and return what they acknowledge.

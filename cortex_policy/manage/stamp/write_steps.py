@@ -5,7 +5,7 @@ from shlex import quote
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.transaction.grant_files import open_grant_files
+from cortex_policy.manage.transaction.grant_files import open_grant_files_with_held_lock
 from cortex_policy.manage.transaction.recovery import replace_stamp
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state import stamp as stamps
@@ -40,11 +40,11 @@ def write_entry_and_stamp(lock: WriterLock, history: HistoryWriter, new: Stamp, 
 
 def are_grants_owned_by_caller(lock: WriterLock) -> bool:
     """Whether the caller owns the directory of the grants, so that no other user wrote them."""
-    with open_grant_files(lock) as files:
+    with open_grant_files_with_held_lock(lock) as files:
         return files.is_owned_by_caller
 
 
-def read_stamp_bytes_for_rewrite(policy: PolicyDirectory, file: str) -> bytes:
+def read_old_stamp_bytes_or_empty(policy: PolicyDirectory, file: str) -> bytes:
     """Return the bytes of the stamp; raise NotDoneError if it is not a regular file, which is never removed."""
     try:
         return stamps.read_stamp_bytes(policy) or b""
@@ -55,12 +55,12 @@ def read_stamp_bytes_for_rewrite(policy: PolicyDirectory, file: str) -> bytes:
 def decode_stamp_or_none(root: Root, data: bytes) -> Stamp | None:
     """Return the stamp, None if there is none, or if a merge or a hand broke it."""
     try:
-        return stamps.decode_stamp(data, root)
+        return stamps.decode_stamp_of_root(data, root)
     except GrantError:
         return None
 
 
-def highest_version_in_text(data: bytes, file: str) -> int:
+def find_highest_version_in_text(data: bytes, file: str) -> int:
     """Return the highest version in the text of a broken stamp, with or without conflict markers; 0 if there is none.
 
     Raise NotDoneError if the stamp is not broken, but of a format that only a newer program knows.
@@ -78,7 +78,7 @@ def _removal_hint(file: str) -> str:
     return f"look at it, then remove it with `rm -r {quote(file)}`"
 
 
-def next_version(last: int, file: str) -> int:
+def increment_stamp_version(last: int, file: str) -> int:
     """Return the version after the last one; raise NotDoneError if there is none."""
     if last + 1 not in stamps.VERSIONS:
         raise NotDoneError(f"the version in `{file}` is at its maximum", _removal_hint(file))

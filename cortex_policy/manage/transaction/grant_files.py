@@ -9,7 +9,7 @@ from cortex_policy.state import Root
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.history_entry import MODES
 from cortex_policy.state.possible_writers import WRITERS
-from cortex_policy.state.stamp import content_digest
+from cortex_policy.state.stamp import compute_content_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_grant_files(lock: "WriterLock") -> "Iterator[GrantFiles]":
+def open_grant_files_with_held_lock(lock: "WriterLock") -> "Iterator[GrantFiles]":
     """Open the files of a root while its lock is held; make no directory."""
     with ExitStack() as stack:
         grants = None
@@ -88,7 +88,7 @@ class GrantFiles:
         for name in track(self.list_names()):
             data = self.read(name)
             if data is not None:  # else it was removed since it was listed
-                found[name] = content_digest(data)
+                found[name] = compute_content_digest(data)
         return found
 
     def check_permissions(self, name: str) -> None:

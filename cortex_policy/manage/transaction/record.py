@@ -6,17 +6,17 @@ from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES, decode_grant
 from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.diff.grants import PolicyDiff
-from cortex_policy.manage.transaction.recovery import read_digest_or_none
+from cortex_policy.manage.transaction.recovery import compute_content_digest_or_none
 from cortex_policy.state import Root
-from cortex_policy.state.history import HistoryLimits, load_history_length
+from cortex_policy.state.history import HistoryLimits, read_max_history_entries
 from cortex_policy.state.history_entry import (
     MAX_GRANTS,
     MAX_TEXT_BYTES,
     MAX_WIDENED_LENGTH,
     GrantChange,
     HistoryEntry,
-    current_timestamp,
     find_current_author,
+    format_current_time,
 )
 from cortex_policy.state.stamp import Stamp
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from cortex_policy.manage.transaction.recovery import FileChanges
 
 
-def history_limits(root: Root) -> HistoryLimits:
+def read_history_limits(root: Root) -> HistoryLimits:
     """Return how much history a root keeps; raise GrantError (settings_invalid) if settings are invalid."""
-    return HistoryLimits(load_history_length(root.path))
+    return HistoryLimits(read_max_history_entries(root.path))
 
 
 def make_entry_for_write(
@@ -51,11 +51,12 @@ def make_entry_for_write(
         text
         for name, pair in changes.items()
         for text in pair
-        if is_kept_in_history(name, text, is_owned_by_caller=is_owned_by_caller)
+        if is_to_be_kept_in_history(name, text, is_owned_by_caller=is_owned_by_caller)
     }
     grant_changes = tuple(
         GrantChange(
-            name, read_digest_or_none(old), read_digest_or_none(new), old if old in kept else None,
+            name, compute_content_digest_or_none(old), compute_content_digest_or_none(new),
+            old if old in kept else None,
             modes.get(name, 0o644), is_hand_edit,
         )
         for name, (old, new) in changes.items()
@@ -64,7 +65,7 @@ def make_entry_for_write(
     written = tuple(new for _, new in changes.values() if new is not None and new in kept and new not in replaced)
     widened = _widening_text(meaning)[:MAX_WIDENED_LENGTH]
     return HistoryEntry(
-        version, current_timestamp(), find_current_author(), command, meaning.verdict, widened, grant_changes,
+        version, format_current_time(), find_current_author(), command, meaning.verdict, widened, grant_changes,
         written=written,
     )  # fmt: skip
 
@@ -86,7 +87,7 @@ def make_entry_for_stamp(
         for name, (text, _) in texts.items()
     )
     return HistoryEntry(
-        new.version, current_timestamp(), find_current_author(), command,
+        new.version, format_current_time(), find_current_author(), command,
         None if is_blind else diff.verdict, _widening_text_of_changes(diff),
         () if is_blind else changes, is_blind, tuple(text for _, text in texts.values() if text and text in kept),
         None if old is None or old.version == new.version - 1 else old.version,
@@ -101,7 +102,7 @@ def _texts_to_keep(texts: "Iterable[tuple[str, bytes | None]]", *, is_owned_by_c
             text is not None
             and text not in kept
             and len(text) <= left
-            and is_kept_in_history(name, text, is_owned_by_caller=is_owned_by_caller)
+            and is_to_be_kept_in_history(name, text, is_owned_by_caller=is_owned_by_caller)
         ):
             kept.add(text)
             left -= len(text)
@@ -118,12 +119,12 @@ def _widening_text(meaning: GrantComparison) -> str:
     return "; ".join(part.sentence for part in meaning.fields if widens(part.verdict) and part.sentence)
 
 
-def is_kept_in_history(name: str, data: bytes | None, *, is_owned_by_caller: bool) -> bool:
+def is_to_be_kept_in_history(name: str, data: bytes | None, *, is_owned_by_caller: bool) -> bool:
     """Whether the history keeps a text of a file; a longer file was not read to its end."""
-    return data is not None and len(data) <= MAX_BYTES and (is_owned_by_caller or is_valid_text(name, data))
+    return data is not None and len(data) <= MAX_BYTES and (is_owned_by_caller or is_valid_policy_text(name, data))
 
 
-def is_valid_text(name: str, data: bytes) -> bool:
+def is_valid_policy_text(name: str, data: bytes) -> bool:
     """Whether a text decodes as what its file must be: a grant, or the rules of agents' hooks."""
     try:
         decode_hooks_toml(data) if name == HOOKS_TOML else decode_grant(data)

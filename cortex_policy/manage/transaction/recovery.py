@@ -2,14 +2,14 @@
 
 from cortex_policy.core.model import STAMP_MISMATCH, GrantError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.transaction.grant_files import GrantFiles, open_grant_files
+from cortex_policy.manage.transaction.grant_files import GrantFiles, open_grant_files_with_held_lock
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.atomic_write import atomic_replace
+from cortex_policy.state.atomic_write import replace_file_atomically
 from cortex_policy.state.grants import PolicyDirectory
-from cortex_policy.state.grants_errors import make_hand_edit_hint, root_option
+from cortex_policy.state.grants_errors import format_root_option, make_hand_edit_hint
 from cortex_policy.state.history import HistoryWriter
-from cortex_policy.state.stamp import Stamp, content_digest
+from cortex_policy.state.stamp import Stamp, compute_content_digest
 from cortex_policy.state.writer_lock import WriterLock
 
 TYPE_CHECKING = False
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
 def recover_last_write(lock: WriterLock, history: HistoryWriter) -> None:
     """Make the stamp and the history agree with the grants on disk; the caller holds the lock."""
-    stamp = read_stamp_or_refuse_newer(lock.policy)
+    stamp = read_supported_stamp_or_none(lock.policy)
     if stamp is None:
         stamp = _finish_first_write(lock, history.read_pending_entry())
     elif stamp.pending:
-        with open_grant_files(lock) as files:
+        with open_grant_files_with_held_lock(lock) as files:
             stamp = replace_stamp(lock, _stamp_after_recovery(stamp, files))
     history.finish_pending(stamp)
 
 
 def _stamp_after_recovery(stamp: Stamp, files: GrantFiles) -> Stamp:
     """Return a stamp without its pending write: with its digests if it was made, else without them."""
-    now = {name: read_digest_or_none(files.read(name)) for name in stamp.pending}
+    now = {name: compute_content_digest_or_none(files.read(name)) for name in stamp.pending}
     completed = {name: new for name, (_, new) in stamp.pending.items() if now[name] == new}
     # a write is one step: if one file is still the old one, nothing was done. All else is a hand edit
     if any(now[name] == old != new for name, (old, new) in stamp.pending.items()):
@@ -45,48 +45,48 @@ def _stamp_after_recovery(stamp: Stamp, files: GrantFiles) -> Stamp:
 
 def check_stamped(files: GrantFiles, name: str, data: bytes | None) -> None:
     """Raise GrantError (23) if a file differs from its stamp: a write would be refused."""
-    stamp = read_stamp_or_refuse_newer(files.policy)
+    stamp = read_supported_stamp_or_none(files.policy)
     if stamp is not None:
         # without the lock a write may be pending
         after = _stamp_after_recovery(stamp, files) if stamp.pending else stamp
-        check_digest(files.root, after, name, read_digest_or_none(data))
+        check_digest_is_stamped(files.root, after, name, compute_content_digest_or_none(data))
 
 
-def check_digest(root: Root, stamp: Stamp, name: str, digest: str | None) -> None:
+def check_digest_is_stamped(root: Root, stamp: Stamp, name: str, digest: str | None) -> None:
     """Raise GrantError (23) if the digest of a file is not the one in its stamp."""
     if stamp.digests.get(name) != digest:
-        raise GrantError(STAMP_MISMATCH, f"`{name}`", make_hand_edit_hint(root_option(root), name))
+        raise GrantError(STAMP_MISMATCH, f"`{name}`", make_hand_edit_hint(format_root_option(root), name))
 
 
 def _finish_first_write(lock: WriterLock, entry: "HistoryEntry | None") -> Stamp | None:
     """Finish the first write of a root, which has no stamp yet; return None if it was not made."""
     if entry is None or entry.version != 1 or not entry.changes:
         return None
-    with open_grant_files(lock) as files:
-        if any(read_digest_or_none(files.read(one.id)) != one.new for one in entry.changes):
+    with open_grant_files_with_held_lock(lock) as files:
+        if any(compute_content_digest_or_none(files.read(one.id)) != one.new for one in entry.changes):
             return None
         return replace_stamp(lock, Stamp(1, files.read_digests(), {}))
 
 
 def replace_stamp(lock: WriterLock, stamp: Stamp) -> Stamp:
     """Write the stamp while its lock is held, and return it."""
-    atomic_replace(lock.policy.descriptor, "stamp.json", stamps.encode_stamp(stamp), 0o644, lock.check_held)
+    replace_file_atomically(lock.policy.descriptor, "stamp.json", stamps.encode_stamp(stamp), 0o644, lock.check_held)
     return stamp
 
 
-def read_stamp_or_refuse_newer(policy: PolicyDirectory) -> Stamp | None:
+def read_supported_stamp_or_none(policy: PolicyDirectory) -> Stamp | None:
     """Return the stamp, None if there is none.
 
     Raise GrantError (22, 23) if it is a link or broken, NotDoneError if a newer program wrote it.
     """
     root, data = policy.trust.root, stamps.read_stamp_bytes(policy)
-    stamp = stamps.decode_stamp(data, root) if data is not None else None
+    stamp = stamps.decode_stamp_of_root(data, root) if data is not None else None
     if stamp is not None:
-        require_supported_version(stamp, stamps.stamp_file(root.path))
+        require_no_unknown_stamp_members(stamp, stamps.make_stamp_path(root.path))
     return stamp
 
 
-def require_supported_version(old: Stamp, file: str) -> int:
+def require_no_unknown_stamp_members(old: Stamp, file: str) -> int:
     """Return the version of a stamp; raise NotDoneError if a newer program wrote members unknown to this one."""
     if old.unknown:
         names = ", ".join(f"`{name}`" for name in old.unknown)
@@ -94,12 +94,17 @@ def require_supported_version(old: Stamp, file: str) -> int:
     return old.version
 
 
-def read_pending_digests(changes: "FileChanges", *, is_hand_edit: bool) -> dict[str, tuple[str | None, str | None]]:
+def make_pending_digest_pairs(
+    changes: "FileChanges", *, is_hand_edit: bool
+) -> dict[str, tuple[str | None, str | None]]:
     """Return the old and new digests that a stamp records for pending changes.
 
     Readers accept both, so a hand edit that is undone is not among them: the new one takes its place.
     """
-    pairs = {name: (read_digest_or_none(old), read_digest_or_none(new)) for name, (old, new) in changes.items()}
+    pairs = {
+        name: (compute_content_digest_or_none(old), compute_content_digest_or_none(new))
+        for name, (old, new) in changes.items()
+    }
     return {name: (new if is_hand_edit else old, new) for name, (old, new) in pairs.items()}
 
 
@@ -108,6 +113,6 @@ def update_digests(digests: "Mapping[str, str]", new: "Mapping[str, str | None]"
     return {name: digest for name, digest in {**digests, **new}.items() if digest is not None}
 
 
-def read_digest_or_none(data: bytes | None) -> str | None:
+def compute_content_digest_or_none(data: bytes | None) -> str | None:
     """Return the digest of a file's bytes, None for no file."""
-    return None if data is None else content_digest(data)
+    return None if data is None else compute_content_digest(data)

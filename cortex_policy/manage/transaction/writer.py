@@ -14,25 +14,25 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.diff.grants import compare_grant_bytes
 from cortex_policy.manage.transaction.grant_files import GrantFiles, open_grant_files_without_lock
-from cortex_policy.manage.transaction.record import history_limits, make_entry_for_write
+from cortex_policy.manage.transaction.record import make_entry_for_write, read_history_limits
 from cortex_policy.manage.transaction.recovery import (
-    check_digest,
-    read_digest_or_none,
-    read_pending_digests,
-    read_stamp_or_refuse_newer,
+    check_digest_is_stamped,
+    compute_content_digest_or_none,
+    make_pending_digest_pairs,
+    read_supported_stamp_or_none,
     recover_last_write,
     replace_stamp,
     update_digests,
 )
-from cortex_policy.manage.transaction.version import STAMP_REFUSED, Version
+from cortex_policy.manage.transaction.version_after_write import STAMP_REFUSED, Version
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.atomic_write import atomic_replace, sync_directory
-from cortex_policy.state.comparison_settings import load_comparison_settings
+from cortex_policy.state.atomic_write import replace_file_atomically, sync_directory
+from cortex_policy.state.comparison_settings import load_settings_for_grant_comparison
 from cortex_policy.state.grants import PolicyDirectory
 from cortex_policy.state.history import HistoryWriter
 from cortex_policy.state.history_entry import HistoryEntry
-from cortex_policy.state.policy_files import path_below_policy
+from cortex_policy.state.policy_files import make_relative_policy_file_path
 from cortex_policy.state.safe_directories import make_directory
 from cortex_policy.state.stamp import Stamp
 from cortex_policy.state.writer_lock import NO_WAIT, LockWait, WriterLock, check_root_not_replaced, hold_writer_lock
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def write_transaction(
+def open_grants_for_write(
     root: Root, lock_wait: LockWait = NO_WAIT, command: str = "write", name: str = ""
 ) -> "Iterator[GrantWriter]":
     """Hold the writers' lock, and recover the last write; raise NotDoneError if it is taken, or the disk fails.
@@ -63,15 +63,15 @@ def write_transaction(
 
 
 @contextmanager
-def preview_transaction(root: Root) -> "Iterator[GrantFiles]":
-    """Open the files of a root for a preview of a write; raise what `write_transaction` does, but take no lock."""
+def open_grants_for_preview(root: Root) -> "Iterator[GrantFiles]":
+    """Open the files of a root for a preview of a write; raise what `open_grants_for_write` does, but take no lock."""
     try:
         with open_grant_files_without_lock(root) as files:
             check_root_not_replaced(files.policy)
-            history_limits(root)
+            read_history_limits(root)
             yield files
     except OSError as error:
-        raise to_policy_error(error) from None
+        raise make_write_error(error) from None
 
 
 class GrantWriter:
@@ -88,7 +88,7 @@ class GrantWriter:
         """Take the lock, the open directory of the grants, and the command for the history."""
         self.grants = GrantFiles(lock.policy, directory)
         self.root, self._lock, self.policy = root, lock, lock.policy
-        self._command, self._history = command, HistoryWriter(lock, history_limits(root))
+        self._command, self._history = command, HistoryWriter(lock, read_history_limits(root))
 
     def write(self, name: str, old: bytes | None, new: bytes, mode: int = 0o644) -> Version:
         """Write a grant whose bytes were `old`, None for a new grant; return the version of the stamp.
@@ -128,7 +128,7 @@ class GrantWriter:
 
     def _replace_file(self, name: str, new: bytes, mode: int, verify: "Verify") -> None:
         directory, file = self.grants.locate(name)
-        atomic_replace(directory.descriptor, file, new, mode, verify)
+        replace_file_atomically(directory.descriptor, file, new, mode, verify)
 
     def _remove_file(self, name: str, verify: "Verify") -> None:
         directory, file = self.grants.locate(name)
@@ -172,18 +172,22 @@ class GrantWriter:
                 self._lock.check_held()  # without the lock, another writer's change may be pending
                 self.recover()
             if isinstance(error, OSError):
-                raise OSError(error.errno, error.strerror, path_below_policy(next(iter(changes)))) from None
+                raise OSError(
+                    error.errno, error.strerror, make_relative_policy_file_path(next(iter(changes)))
+                ) from None
             raise
         sync_directory(self.grants.locate(next(iter(changes)))[0].descriptor)
-        digests = update_digests(stamp.digests, {name: read_digest_or_none(new) for name, (_, new) in changes.items()})
+        digests = update_digests(
+            stamp.digests, {name: compute_content_digest_or_none(new) for name, (_, new) in changes.items()}
+        )
         return self._finish_write(Stamp(stamp.version + 1, digests, {}))
 
     def _begin_write(self, changes: "FileChanges", meaning: GrantComparison | None, *, is_hand_edit: bool) -> Stamp:
         """Add what is pending to the stamp, and return the stamp as it was; raise if it does not allow a write."""
-        stamp, pairs = self._stamp_without_pending(), read_pending_digests(changes, is_hand_edit=is_hand_edit)
+        stamp, pairs = self._stamp_without_pending(), make_pending_digest_pairs(changes, is_hand_edit=is_hand_edit)
         if stamp is not None:
             for name, (old, _) in pairs.items():
-                check_digest(self.root, stamp, name, old)
+                check_digest_is_stamped(self.root, stamp, name, old)
         before = stamp or Stamp(0, self.grants.read_digests(), {})  # the first write stamps all there is
         if before.version + 1 not in stamps.VERSIONS:
             raise NotDoneError("the version of the stamp is at its maximum")
@@ -200,11 +204,11 @@ class GrantWriter:
         return before
 
     def _stamp_without_pending(self) -> Stamp | None:
-        stamp = read_stamp_or_refuse_newer(self.policy)
+        stamp = read_supported_stamp_or_none(self.policy)
         if stamp is None or not stamp.pending:
             return stamp
         self.recover()  # the disk refused the last step of the write before
-        return read_stamp_or_refuse_newer(self.policy)
+        return read_supported_stamp_or_none(self.policy)
 
     def _history_entry(
         self, version: int, changes: "FileChanges", meaning: GrantComparison | None, *, is_hand_edit: bool
@@ -212,7 +216,7 @@ class GrantWriter:
         modes = {name: self.grants.mode_for_copy(name) for name, (old, _) in changes.items() if old is not None}
         if meaning is None:
             ((name, (old, new)),) = changes.items()
-            meaning = compare_grant_bytes(name, old, new, load_comparison_settings(self.root.path)).meaning
+            meaning = compare_grant_bytes(name, old, new, load_settings_for_grant_comparison(self.root.path)).meaning
         return make_entry_for_write(
             self._command,
             version,
@@ -233,7 +237,7 @@ class GrantWriter:
         return stamp.version
 
 
-def to_policy_error(error: CortexPolicyError | OSError) -> CortexPolicyError:
+def make_write_error(error: CortexPolicyError | OSError) -> CortexPolicyError:
     """Return an error of a write as one that can be reported: the file that the disk refused, and why."""
     if isinstance(error, CortexPolicyError):
         return error

@@ -8,18 +8,18 @@ from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import CortexPolicyError, GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
-from cortex_policy.manage.transaction.version import NO_STAMP, NOT_WRITTEN, Version
-from cortex_policy.manage.transaction.writer import write_transaction
-from cortex_policy.schema.lint import apply_safe_fixes
+from cortex_policy.manage.transaction.version_after_write import NO_STAMP, NOT_WRITTEN, Version
+from cortex_policy.manage.transaction.writer import open_grants_for_write
+from cortex_policy.schema.lint import lint_and_apply_safe_fixes
 from cortex_policy.state import Root, read_all
-from cortex_policy.state.atomic_write import atomic_replace
-from cortex_policy.state.comparison_settings import load_comparison_settings
+from cortex_policy.state.atomic_write import replace_file_atomically
+from cortex_policy.state.comparison_settings import load_settings_for_grant_comparison
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from cortex_policy.manage.validation.suppressions import Suppressions
+    from cortex_policy.manage.validation.rule_selection_and_suppressions import Suppressions
     from cortex_policy.manage.validation.targets import ValidationTarget
     from cortex_policy.schema.problems import Report
     from cortex_policy.state.writer_lock import LockWait
@@ -48,7 +48,11 @@ def fix_files(
                 suppressions.reported_codes(target.shown),
             )
             try:
-                fix = partial(apply_safe_fixes, codes=codes, settings=load_comparison_settings(target.root or None))
+                fix = partial(
+                    lint_and_apply_safe_fixes,
+                    codes=codes,
+                    settings=load_settings_for_grant_comparison(target.root or None),
+                )
                 yield FixResult(target.shown, write(target, fix, lock_wait))
             except (GrantError, NotDoneError) as error:
                 yield FixResult(target.shown, error=error)
@@ -57,7 +61,7 @@ def fix_files(
 
 
 def _fix_grant(target: "ValidationTarget", fix: "Callable[[bytes], bytes]", lock_wait: "LockWait") -> Version:
-    with write_transaction(Root(target.root, trusts_owner=True), lock_wait, "validate --fix") as writer:
+    with open_grants_for_write(Root(target.root, trusts_owner=True), lock_wait, "validate --fix") as writer:
         old = writer.grants.read(target.id)
         return writer.write(target.id, old, _fix_bytes(old, fix))
 
@@ -74,7 +78,7 @@ def _fix_other_file(target: "ValidationTarget", fix: "Callable[[bytes], bytes]",
             if _read_bytes(directory, name) != old:
                 raise NotDoneError("it has changed in between", "look at it, then try again")
 
-        atomic_replace(directory, name, _fix_bytes(old, fix), verify=verify)
+        replace_file_atomically(directory, name, _fix_bytes(old, fix), verify=verify)
         return NO_STAMP
     finally:
         os.close(directory)

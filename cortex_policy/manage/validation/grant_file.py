@@ -8,16 +8,16 @@ from typing import NamedTuple
 from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES
 from cortex_policy.core.model import GrantError, Settings
 from cortex_policy.core.text import format_os_error
-from cortex_policy.manage.regular_files import read_regular_file
+from cortex_policy.manage.regular_files import read_regular_file_following_links
 from cortex_policy.manage.validation.hooks_file import find_hook_rules_problems
 from cortex_policy.manage.validation.missing_path_problems import ScopeChecker, find_schema_link_problems
-from cortex_policy.manage.validation.targets import STDIN, ValidationTarget, root_option_here
-from cortex_policy.schema.lint import decode_and_lint_grant, limit_per_code
+from cortex_policy.manage.validation.targets import STDIN, ValidationTarget, format_root_option_for_cwd
+from cortex_policy.schema.lint import decode_and_lint_grant, limit_problems_per_code
 from cortex_policy.schema.problems import Problem, locate_problems, make_file_problem
 from cortex_policy.state import read_all
-from cortex_policy.state.comparison_settings import load_comparison_settings
+from cortex_policy.state.comparison_settings import load_settings_for_grant_comparison
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
-from cortex_policy.state.stamp import content_digest
+from cortex_policy.state.stamp import compute_content_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,14 +78,16 @@ class FileInspector:
             return FileReport((_unreadable_problem(target, error),))
         if target.id == HOOKS_TOML:
             problems = find_hook_rules_problems(target, data, self._open_directory_of)
-            return FileReport(problems, digest=content_digest(data), trust_problems=tuple(trust.problems[known:]))
+            return FileReport(
+                problems, digest=compute_content_digest(data), trust_problems=tuple(trust.problems[known:])
+            )
         subject, unlocated = decode_and_lint_grant(data, target.id, self._id_in_commands(target), target.root)
         if subject is not None:
-            unlocated = tuple(limit_per_code(chain(unlocated, self._tree_problems(target, subject))))
+            unlocated = tuple(limit_problems_per_code(chain(unlocated, self._tree_problems(target, subject))))
         problems = locate_problems(target.shown, data, unlocated, self._settings_of(target.root)) if unlocated else ()
         if not target.is_in_place and subject is not None:
             problems = (*_location_problems(target), *problems)
-        digest, found = content_digest(data), tuple(trust.problems[known:])
+        digest, found = compute_content_digest(data), tuple(trust.problems[known:])
         if subject is None:
             return FileReport(problems, digest=digest, trust_problems=found)
         grant = subject.grant
@@ -100,7 +102,7 @@ class FileInspector:
             return self._open_directory_of(target.root).read(f"{target.id}.json", MAX_BYTES + 1)
         if target.path == STDIN:
             return read_all(0, MAX_BYTES + 1)
-        return read_regular_file(target.path, MAX_BYTES + 1)
+        return read_regular_file_following_links(target.path, MAX_BYTES + 1)
 
     def _open_directory_of(self, root: str) -> PolicyDirectory:
         if root not in self._directories:
@@ -113,7 +115,7 @@ class FileInspector:
         if not target.is_in_place:
             return "ID"
         if target.root not in self._options:
-            self._options[target.root] = root_option_here(target.root)
+            self._options[target.root] = format_root_option_for_cwd(target.root)
         return target.id + self._options[target.root]
 
     def _tree_of(self, root: str) -> ScopeChecker:
@@ -123,7 +125,7 @@ class FileInspector:
 
     def _settings_of(self, root: str) -> Settings:
         if root not in self._known_settings:
-            self._known_settings[root] = load_comparison_settings(root or None)
+            self._known_settings[root] = load_settings_for_grant_comparison(root or None)
         return self._known_settings[root]
 
     def _trust_of(self, root: str) -> TrustCheck:

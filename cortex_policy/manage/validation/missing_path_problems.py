@@ -3,12 +3,12 @@
 import os
 
 from cortex_policy.core.engine import find_matching_scope
-from cortex_policy.core.json_text import format_json
+from cortex_policy.core.json_text import format_ascii_json
 from cortex_policy.core.json_tree import format_json_pointer
-from cortex_policy.core.text import did_you_mean
+from cortex_policy.core.text import format_did_you_mean_hint
 from cortex_policy.core.unicode_equivalence import format_normal_form_difference, to_nfc
 from cortex_policy.manage.editor_schema import LINK
-from cortex_policy.manage.validation.targets import root_option_here
+from cortex_policy.manage.validation.targets import format_root_option_for_cwd
 from cortex_policy.schema.problems import UnlocatedProblem
 
 TYPE_CHECKING = False
@@ -61,7 +61,11 @@ class ScopeChecker:
             if to_nfc(similar) == to_nfc(prefix):
                 difference = format_normal_form_difference("the tree's", prefix, similar)
                 return "scope-absent", f"does not exist: {difference}", _json_hint(similar)
-            return "scope-case", f"is spelled `{similar}` in the tree, and case counts", did_you_mean(similar)
+            return (
+                "scope-case",
+                f"is spelled `{similar}` in the tree, and case counts",
+                format_did_you_mean_hint(similar),
+            )
         return (
             "scope-absent",
             "does not exist in the tree",
@@ -97,7 +101,7 @@ def _fold_name(name: str) -> str:
 
 def _json_hint(name: str) -> str:
     """Return the hint to write a name that looks like another one."""
-    return f"write it as {format_json(name)}, which is JSON for the name in the tree"
+    return f"write it as {format_ascii_json(name)}, which is JSON for the name in the tree"
 
 
 def find_schema_link_problems(
@@ -109,7 +113,7 @@ def find_schema_link_problems(
         return
     is_file, path = "://" not in link, os.path.join(directory, link.partition("#")[0])
     is_ours = is_file and os.path.normpath(path) == os.path.normpath(os.path.join(directory, LINK))
-    install = f"`cortex-policy schema --install{root_option_here(subject.root) if subject.root else ''}`"
+    install = f"`cortex-policy schema --install{format_root_option_for_cwd(subject.root) if subject.root else ''}`"
     if is_file and not os.path.exists(path):
         hint = f"write it with {install}" if is_ours else f"name `{LINK}`, which {install} writes, or remove the key"
         yield UnlocatedProblem("key-schema", f"`{link}` leads nowhere", hint, "/$schema")

@@ -19,7 +19,7 @@ BATCH_SIZE = 128
 MIN_PARALLEL = 4 * BATCH_SIZE  # below, a fork costs more than it saves
 
 
-def parallel_map(items: "Sequence[Item]", function: "Callable[[Item], Result]") -> "Iterator[Result]":
+def map_in_processes(items: "Sequence[Item]", function: "Callable[[Item], Result]") -> "Iterator[Result]":
     """Yield the result for each item, in order; results must be small and picklable."""
     processes = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if len(items) < MIN_PARALLEL or processes == 1:

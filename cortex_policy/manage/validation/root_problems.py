@@ -7,16 +7,16 @@ from shlex import quote
 from cortex_policy.core.decode import HOOKS_TOML, ID_HINT, parse_grant_file_name
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage import editor_schema
-from cortex_policy.manage.path_names import relative_if_below_cwd
-from cortex_policy.manage.validation.targets import TOOLS_SUFFIX, root_option_here
+from cortex_policy.manage.path_names import make_path_relative_if_below_cwd
+from cortex_policy.manage.validation.targets import TOOLS_SUFFIX, format_root_option_for_cwd
 from cortex_policy.schema.problems import Problem, UnlocatedProblem, locate_problems, make_file_problem
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import TEMPORARY_PREFIX
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.grants_errors import make_hand_edit_hint
-from cortex_policy.state.ledger_ring import format_budget_name
-from cortex_policy.state.policy_files import read_policy_file
+from cortex_policy.state.ledger_ring import join_tool_and_action
+from cortex_policy.state.policy_files import read_policy_file_or_none
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,12 +35,12 @@ MAX_NAMED = 3
 _MAX_GITIGNORE_BYTES = 1 << 16  # bytes of a file for git
 
 
-def find_shared_budget_problems(reports: "list[Pair]", inspector: "FileInspector") -> "Iterator[Problem]":
+def find_problems_of_grants_sharing_budgets(reports: "list[Pair]", inspector: "FileInspector") -> "Iterator[Problem]":
     """Find grants of one root that share the budget of an action."""
     first: dict[str, str] = {}  # the grant that has a budget first
     for target, one in reports:
         shared: dict[str, str] = {}  # the first of the budgets that are another's as well
-        for key in [format_budget_name(one.tool, action) for action in one.actions]:
+        for key in [join_tool_and_action(one.tool, action) for action in one.actions]:
             shared.setdefault(first.setdefault(key, target.id), key)
         shared.pop(target.id, None)
         for other, key in sorted(shared.items()):
@@ -57,8 +57,10 @@ def find_root_problems(path: str, reports: "list[Pair]") -> "Iterator[Problem]":
     """Find the problems of a root as a whole, besides those of its grants."""
     root = Root(path, trusts_owner=True)
     if not reports:
-        hint = f"make one with `cortex-policy new ID{root_option_here(path)}`"
-        yield make_file_problem(relative_if_below_cwd(root.tools_path), "file-none", "there are no grants in it", hint)
+        hint = f"make one with `cortex-policy new ID{format_root_option_for_cwd(path)}`"
+        yield make_file_problem(
+            make_path_relative_if_below_cwd(root.tools_path), "file-none", "there are no grants in it", hint
+        )
     yield from _find_stray_files(root)
     yield from _find_gitignore_problems(root)
     yield from _find_schema_problems(root)
@@ -85,7 +87,7 @@ def _is_grant(name: str) -> bool:
 
 
 def _stray_problem(entry: "os.DirEntry[str]") -> Problem:
-    path, name = relative_if_below_cwd(entry.path), entry.name
+    path, name = make_path_relative_if_below_cwd(entry.path), entry.name
     if name.startswith(".edit-"):
         return make_file_problem(
             path, "file-stray", "a session of `edit` left its text here", f"look at it, then `rm {quote(path)}`"
@@ -105,8 +107,8 @@ def _find_gitignore_problems(root: Root) -> "Iterator[Problem]":
     text = None
     with suppress(FileNotFoundError, GrantError), PolicyDirectory(TrustCheck(root)) as policy:
         text = policy.read(git_ignore.NAME, _MAX_GITIGNORE_BYTES).decode("utf-8", "replace")
-    if text is not None and (missing := git_ignore.find_names_not_ignored(text)):
-        file = relative_if_below_cwd(f"{root.policy_path}/{git_ignore.NAME}")
+    if text is not None and (missing := git_ignore.find_names_not_ignored_by_text(text)):
+        file = make_path_relative_if_below_cwd(f"{root.policy_path}/{git_ignore.NAME}")
         names = ", ".join(f"`{name}`" for name in missing)
         lines = " ".join(map(quote, missing))
         yield make_file_problem(
@@ -116,21 +118,21 @@ def _find_gitignore_problems(root: Root) -> "Iterator[Problem]":
 
 def _find_schema_problems(root: Root) -> "Iterator[Problem]":
     """Find an installed schema for editors that is not the one of this version."""
-    file = relative_if_below_cwd(f"{root.policy_path}/{editor_schema.NAME}")
+    file = make_path_relative_if_below_cwd(f"{root.policy_path}/{editor_schema.NAME}")
     try:
         installed = editor_schema.read_installed_schema(root)
     except GrantError as error:
         yield make_file_problem(file, "file-schema", error.detail, error.hint)
         return
     if installed not in (None, editor_schema.read_packaged_schema()):
-        hint = f"write it again with `cortex-policy schema --install{root_option_here(root.path)}`"
+        hint = f"write it again with `cortex-policy schema --install{format_root_option_for_cwd(root.path)}`"
         yield make_file_problem(file, "file-schema", "it is not the schema of this version", hint)
 
 
 def _find_stamp_problems(root: Root, reports: "list[Pair]") -> "Iterator[Problem]":
     """Find a stamp that is broken or missing, and each file that differs from its stamp."""
-    file = relative_if_below_cwd(stamps.stamp_file(root.path))
-    command = f"`cortex-policy stamp write{root_option_here(root.path)}`"
+    file = make_path_relative_if_below_cwd(stamps.make_stamp_path(root.path))
+    command = f"`cortex-policy stamp write{format_root_option_for_cwd(root.path)}`"
     try:
         stamp = stamps.read_stamp(root)
     except GrantError as error:
@@ -143,11 +145,11 @@ def _find_stamp_problems(root: Root, reports: "list[Pair]") -> "Iterator[Problem
     digests = {target.id: one.digest for target, one in reports}
     names = {target.id: target.shown for target, _ in reports}
     with suppress(GrantError):  # a link, which is reported elsewhere
-        if (hooks := read_policy_file(root, HOOKS_TOML)) is not None:
-            digests[HOOKS_TOML] = stamps.content_digest(hooks)
-            names[HOOKS_TOML] = relative_if_below_cwd(f"{root.policy_path}/{HOOKS_TOML}")
+        if (hooks := read_policy_file_or_none(root, HOOKS_TOML)) is not None:
+            digests[HOOKS_TOML] = stamps.compute_content_digest(hooks)
+            names[HOOKS_TOML] = make_path_relative_if_below_cwd(f"{root.policy_path}/{HOOKS_TOML}")
     for grant_id in sorted({*digests, *stamp.digests, *stamp.pending}):
         if not stamp.accepts(grant_id, digests.get(grant_id)):
             what = "is stamped, and is not there" if grant_id not in names else "does not match its stamp"
-            hint = make_hand_edit_hint(root_option_here(root.path), grant_id)
+            hint = make_hand_edit_hint(format_root_option_for_cwd(root.path), grant_id)
             yield make_file_problem(names.get(grant_id, file), "stamp-differs", f"`{grant_id}` {what}", hint)

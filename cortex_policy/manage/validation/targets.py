@@ -7,10 +7,10 @@ from cortex_policy.core import Value
 from cortex_policy.core.decode import HOOKS_TOML, parse_grant_file_name
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError
 from cortex_policy.core.text import format_os_error
-from cortex_policy.manage.path_names import relative_if_below_cwd
+from cortex_policy.manage.path_names import make_path_relative_if_below_cwd
 from cortex_policy.schema.problems import Problem, make_file_problem
-from cortex_policy.state import Root, policy_path
-from cortex_policy.state.grants import PolicyDirectory, TrustCheck, find_root, may_hold_policy
+from cortex_policy.state import Root, make_policy_directory_path
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck, find_named_or_only_root, may_hold_policy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,12 +48,12 @@ class ValidationTargets(Value):
         return Root(path, trusts_owner=True) if path == self.named_root else _root_for_commands_here(path)
 
 
-def find_policy_files_of_root(root: Root) -> ValidationTargets:
+def find_validation_targets_of_root(root: Root) -> ValidationTargets:
     """Return the files of a root: its grants, and the rules of agents' hooks if it has them."""
     return ValidationTargets(tuple(_files_of_root(root.path)), (root.path,), (), root.path if root.is_explicit else "")
 
 
-def find_policy_files_of_words(words: tuple[str, ...], root: Root | None) -> ValidationTargets:
+def find_validation_targets_of_paths(words: tuple[str, ...], root: Root | None) -> ValidationTargets:
     """Return the named files and the files in named directories, each once.
 
     `root` is the tree for files that are not grants of another root.
@@ -72,7 +72,7 @@ def find_policy_files_of_words(words: tuple[str, ...], root: Root | None) -> Val
     )
 
 
-def root_option_here(root: str) -> str:
+def format_root_option_for_cwd(root: str) -> str:
     """Return the `--root` option that a command in this directory needs to find a root, '' if it needs none."""
     if _find_same_root(root) is not None:
         return ""
@@ -88,13 +88,13 @@ def _root_for_commands_here(path: str) -> Root:
 
 def _find_same_root(path: str) -> Root | None:
     try:
-        found = find_root()
+        found = find_named_or_only_root()
     except GrantError:
         return None
     return found if found.path == path else None
 
 
-def absolute_path(word: str) -> str:
+def make_absolute_path_as_kernel_reads_it(word: str) -> str:
     """Return the absolute path of a word as the kernel reads it: it follows a link before the `..` after it."""
     try:
         path = os.path.abspath(word)
@@ -109,7 +109,7 @@ def absolute_path(word: str) -> str:
 def _file_target(word: str) -> ValidationTarget:
     if word == STDIN:
         return ValidationTarget(STDIN, "<stdin>")
-    path, grant_id = absolute_path(word), _policy_name_of_file(word)
+    path, grant_id = make_absolute_path_as_kernel_reads_it(word), _policy_name_of_file(word)
     seen = os.path.normpath(word)
     if os.path.abspath(seen) != path:
         seen = path
@@ -122,13 +122,15 @@ def _directory_targets(word: str, problems: list[Problem]) -> "tuple[list[Valida
 
     INVARIANT: the name `.cortex` makes a root, link or not, so that nothing that `check` refuses is skipped.
     """
-    top = absolute_path(word)
+    top = make_absolute_path_as_kernel_reads_it(word)
     roots, others = _roots_of_policy(top), []
 
     def report_error(error: OSError) -> None:
         """Add a problem for a directory that cannot be listed, and go on with the others."""
         problems.append(
-            make_file_problem(relative_if_below_cwd(error.filename), "file-unreadable", format_os_error(error))
+            make_file_problem(
+                make_path_relative_if_below_cwd(error.filename), "file-unreadable", format_os_error(error)
+            )
         )
 
     for directory, below, names in os.walk(top, onerror=report_error):
@@ -141,7 +143,9 @@ def _directory_targets(word: str, problems: list[Problem]) -> "tuple[list[Valida
     if not others:
         hint = "name another directory, or make a grant with `cortex-policy new ID`"
         problems.append(make_file_problem(os.path.normpath(word), "file-missing", "it holds no grant", hint))
-    return [ValidationTarget(path, relative_if_below_cwd(path), id=_policy_name_of_file(path)) for path in others], ()
+    return [
+        ValidationTarget(path, make_path_relative_if_below_cwd(path), id=_policy_name_of_file(path)) for path in others
+    ], ()
 
 
 def _roots_of_policy(directory: str) -> list[str]:
@@ -156,9 +160,9 @@ def _root_of(directory: str, suffix: str) -> str | None:
 
 def _files_of_root(root: str) -> "Iterator[ValidationTarget]":
     yield from _tools_targets(root)
-    file = f"{policy_path(root)}/{HOOKS_TOML}"
+    file = f"{make_policy_directory_path(root)}/{HOOKS_TOML}"
     if os.path.lexists(file):
-        yield ValidationTarget(file, relative_if_below_cwd(file), root, is_in_place=True, id=HOOKS_TOML)
+        yield ValidationTarget(file, make_path_relative_if_below_cwd(file), root, is_in_place=True, id=HOOKS_TOML)
 
 
 def _tools_targets(root: str) -> "Iterator[ValidationTarget]":
@@ -169,7 +173,7 @@ def _tools_targets(root: str) -> "Iterator[ValidationTarget]":
     except (FileNotFoundError, GrantError):  # the problems of the root say why
         return
     directory = trust.root.tools_path
-    seen = relative_if_below_cwd(directory)
+    seen = make_path_relative_if_below_cwd(directory)
     for grant_id in ids:
         name = f"/{grant_id}.json"
         yield ValidationTarget(directory + name, seen + name, root, is_in_place=True, id=grant_id)

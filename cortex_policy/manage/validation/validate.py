@@ -6,20 +6,20 @@ from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.core.model import UsageError
 from cortex_policy.manage.settings_problems import CODE
 from cortex_policy.manage.unsafe_files import find_permission_problems
+from cortex_policy.manage.validation.calls_without_scope_check import find_calls_without_scope_check_problems
 from cortex_policy.manage.validation.grant_file import FileInspector
-from cortex_policy.manage.validation.process_pool import parallel_map
-from cortex_policy.manage.validation.root_problems import find_root_problems, find_shared_budget_problems
-from cortex_policy.manage.validation.suppressions import Suppressions
+from cortex_policy.manage.validation.process_pool import map_in_processes
+from cortex_policy.manage.validation.root_problems import find_problems_of_grants_sharing_budgets, find_root_problems
+from cortex_policy.manage.validation.rule_selection_and_suppressions import Suppressions
 from cortex_policy.manage.validation.targets import (
     STDIN,
     ValidationTargets,
-    find_policy_files_of_root,
-    find_policy_files_of_words,
+    find_validation_targets_of_paths,
+    find_validation_targets_of_root,
 )
-from cortex_policy.manage.validation.unchecked_calls import find_unchecked_call_problems
-from cortex_policy.schema.catalog import ERROR, WARNING
 from cortex_policy.schema.problems import Problem, Report
-from cortex_policy.state.grants import find_root
+from cortex_policy.schema.rule_catalog import ERROR, WARNING
+from cortex_policy.state.grants import find_named_or_only_root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,16 +36,18 @@ def find_targets(words: tuple[str, ...], root: str | None) -> ValidationTargets:
     if words.count(STDIN) > 1:
         raise UsageError("`-` is standard input, and can be read once")
     return (
-        find_policy_files_of_words(words, find_root(root) if root is not None else None)
+        find_validation_targets_of_paths(words, find_named_or_only_root(root) if root is not None else None)
         if words
-        else find_policy_files_of_root(find_root(root))
+        else find_validation_targets_of_root(find_named_or_only_root(root))
     )
 
 
-def validate(targets: ValidationTargets, suppressions: Suppressions, track: "Track", *, strict: bool = False) -> Report:
+def validate_targets(
+    targets: ValidationTargets, suppressions: Suppressions, track: "Track", *, strict: bool = False
+) -> Report:
     """Check all files and report the problems that are not suppressed; `strict` turns warnings into errors."""
     with FileInspector(targets.root_as_check_finds_it) as inspector:
-        results = track(parallel_map(targets.files, inspector.inspect_file), len(targets.files))
+        results = track(map_in_processes(targets.files, inspector.inspect_file), len(targets.files))
         reports = list(zip(targets.files, results, strict=True))
         all_problems = chain(targets.problems, _find_problems(targets, reports, inspector))
         problems = [_as_error(one) if strict else one for one in suppressions.apply_to(all_problems)]
@@ -66,12 +68,14 @@ def _find_problems(targets: ValidationTargets, reports: "list[Pair]", inspector:
             in_place.setdefault(target.root, []).append((target, one))
     for root, root_reports in in_place.items():
         grants = [(target, one) for target, one in root_reports if target.id != HOOKS_TOML]
-        yield from find_shared_budget_problems(grants, inspector)
+        yield from find_problems_of_grants_sharing_budgets(grants, inspector)
         files = [target.path for target, _ in root_reports]
         of_files = [problem for _, one in root_reports for problem in one.trust_problems]
         yield from find_permission_problems(targets.root_as_check_finds_it(root), files, of_files)
         if root in targets.roots:
-            yield from find_unchecked_call_problems(root, [target.id for target, one in grants if one.has_scope])
+            yield from find_calls_without_scope_check_problems(
+                root, [target.id for target, one in grants if one.has_scope]
+            )
             yield from find_root_problems(root, grants)
 
 

@@ -6,7 +6,7 @@ from shlex import quote
 from cortex_policy.core.json_tree import format_json_pointer
 from cortex_policy.core.privilege_escalation import find_privilege_escalations, looks_like_writing
 from cortex_policy.core.scopes import suggest_scope_prefix
-from cortex_policy.core.text import did_you_mean
+from cortex_policy.core.text import format_did_you_mean_hint
 from cortex_policy.schema.fixes import Fix
 from cortex_policy.schema.problems import UnlocatedProblem
 
@@ -36,7 +36,7 @@ def find_suspicious_actions(subject: "LintSubject") -> "Iterator[UnlocatedProble
             yield _action_problem("action-empty", "an action has no name", "remove it", index, is_too_many=True)
         elif action != action.strip():
             yield _action_problem(
-                "action-blank", f"`{action}` has spaces around it", did_you_mean(action.strip()), index
+                "action-blank", f"`{action}` has spaces around it", format_did_you_mean_hint(action.strip()), index
             )
         elif "*" in action:
             hint = "list each action: they are compared exactly"
@@ -78,7 +78,7 @@ def find_redundant_scopes(subject: "LintSubject") -> "Iterator[UnlocatedProblem]
         seen.add(prefix)
 
 
-def find_missing_scopes(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
+def find_risky_lack_of_scopes(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
     """Find grants without scopes that write or touch sensitive data."""
     grant = subject.grant
     if grant.fs_scope:

@@ -7,14 +7,14 @@ from cortex_policy.core.arguments import find_declaration_problem
 from cortex_policy.core.ecma_regex import MAX_STEPS, PatternError, compile_pattern
 from cortex_policy.core.json_tree import format_json_pointer
 from cortex_policy.schema.backtracking import TooMuchWorkError, WorkLimit
-from cortex_policy.schema.keywords import find_keyword_hint
+from cortex_policy.schema.declaration_keywords import find_keyword_hint
 from cortex_policy.schema.problems import MAX_PROBLEMS, UnlocatedProblem
 from cortex_policy.schema.slow_patterns import (
     MAX_VALUE_LENGTH,
     MAX_WAYS,
-    can_exceed_step_limit,
-    find_slow_value,
-    never_matches,
+    exceeds_step_limit_on_repeated_letter,
+    find_value_slow_to_backtrack,
+    is_certainly_unmatchable,
 )
 
 TYPE_CHECKING = False
@@ -102,12 +102,12 @@ def _check_pattern(pattern: str, longest: int) -> tuple[tuple[str, str] | None, 
 
 
 def _pattern_problem(parsed: "Pattern", longest: int, work: WorkLimit) -> tuple[str, str] | None:
-    if never_matches(parsed, work):
+    if is_certainly_unmatchable(parsed, work):
         return "that no value matches", "every value of the argument is denied; say so with `enum: []` if that is meant"
-    if can_exceed_step_limit(parsed, longest, work):
+    if exceeds_step_limit_on_repeated_letter(parsed, longest, work):
         what = f"that needs more than {MAX_STEPS:,} steps for a value of {longest:,} characters, which is then denied"
         return what, "use fewer repetitions and alternatives, or give a `maxLength`"
-    if value := find_slow_value(parsed, work):
+    if value := find_value_slow_to_backtrack(parsed, work):
         shown = f"`{value[:_MAX_SHOWN]}{'...' if len(value) > _MAX_SHOWN else ''}`"
         what = f"for which engines that backtrack try over {MAX_WAYS:,} ways with {len(value):,} characters, as {shown}"
         return what, "others who read the grant may hang: let each part match in one way only, and begin with `^`"

@@ -4,11 +4,11 @@ import re
 
 from cortex_policy.core.arguments import (
     find_declaration_problem,
-    find_declared_path_format,
-    format_first_argument_violation,
+    find_declared_path_or_not_path,
+    find_first_argument_violation_text,
 )
 from cortex_policy.core.json_tree import format_json_pointer
-from cortex_policy.core.path_arguments import NEVER, when_argument_is_path
+from cortex_policy.core.path_arguments import NEVER, find_path_condition_of_argument
 from cortex_policy.core.path_likeness import is_pathlike_name, looks_like_path
 from cortex_policy.schema.problems import UnlocatedProblem
 
@@ -36,7 +36,10 @@ def find_pathlike_arguments(subject: "LintSubject") -> "Iterator[UnlocatedProble
 def _is_left_open(subject: "LintSubject", name: str) -> bool:
     """Whether the name and the declaration of an argument leave open if it is a path."""
     declarations = subject.grant.args
-    return when_argument_is_path(subject.grant, name) == NEVER and find_declared_path_format(declarations, name) is None
+    return (
+        find_path_condition_of_argument(subject.grant, name) == NEVER
+        and find_declared_path_or_not_path(declarations, name) is None
+    )
 
 
 def _find_string_declaration(declaration: object) -> "dict[str, Any] | None":
@@ -56,7 +59,7 @@ def _may_be_path(declaration: "dict[str, Any]") -> bool:
         return any(isinstance(value, str) and looks_like_path(value) for value in listed)
     if _PATTERN_OF_PATHS.match(declaration.get("pattern", "")):
         return True
-    return any(not format_first_argument_violation({"": declaration}, {"": sample}) for sample in _SAMPLES)
+    return any(not find_first_argument_violation_text({"": declaration}, {"": sample}) for sample in _SAMPLES)
 
 
 def _has_path_values(declaration: "dict[str, Any]") -> bool:

@@ -1,7 +1,7 @@
 """The open brackets of a text that is nearly JSON, and those that do not pair."""
 
 from cortex_policy.core.decode import MAX_DEPTH
-from cortex_policy.schema.syntax.frames import COLON, NEXT, VALUE, Frame, note_extra_commas, note_missing_value
+from cortex_policy.schema.syntax.frames import COLON, NEXT, VALUE, Frame, add_missing_value_problem, note_extra_commas
 from cortex_policy.schema.syntax.problem_list import format_position
 
 TYPE_CHECKING = False
@@ -114,7 +114,7 @@ class Brackets:
         frame, tokenizer = self._remove_inner(), self._tokenizer
         note_extra_commas(frame, token.kind, self._problems)
         if frame.awaits in (COLON, VALUE) and frame.kind == "{":
-            note_missing_value(frame, self._problems)
+            add_missing_value_problem(frame, self._problems)
         is_outdented = tokenizer.is_first_on_line(token) and token.start - tokenizer.line_start < frame.indent
         if self._suspect is None and is_outdented:
             self._suspect = (frame, token)  # its bracket is further left than its line

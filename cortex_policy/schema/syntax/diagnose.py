@@ -8,11 +8,11 @@ from cortex_policy.schema.syntax.parser import TolerantParser
 from cortex_policy.schema.syntax.problem_list import ProblemList
 from cortex_policy.schema.syntax.surrounding_text import (
     SurroundingText,
-    find_surrounding_text,
+    find_known_text_before_json_or_none,
+    note_and_blank_merge_conflicts_or_none,
     note_other_format,
     note_surrounding_text,
     note_trailing_text,
-    report_and_blank_merge_conflicts,
 )
 from cortex_policy.schema.syntax.tokens import Tokenizer
 
@@ -31,7 +31,7 @@ _CONTROL = re.compile(rb"[\0-\x08\x0e-\x1f]")
 _C1 = re.compile(rb"[\x80-\x9f]")
 
 
-def find_syntax_errors(data: bytes) -> "tuple[UnlocatedProblem, ...]":
+def find_syntax_problems(data: bytes) -> "tuple[UnlocatedProblem, ...]":
     """Return why `decode_json` refuses bytes, in the order of the text; nothing for those that it takes."""
     try:
         decode_json(data)
@@ -104,7 +104,7 @@ def _note_text(text: str, problems: ProblemList) -> None:
     if text.startswith("\ufeff"):
         start = 1
         problems.add("syntax-bom", (0, 1), "it starts with a byte order mark", _REMOVE_MARK_HINT)
-    readable = report_and_blank_merge_conflicts(text, problems)
+    readable = note_and_blank_merge_conflicts_or_none(text, problems)
     if readable is not None:
         _note_json(readable, start, problems)
 
@@ -113,7 +113,9 @@ def _note_json(text: str, start: int, problems: ProblemList) -> None:
     first = Tokenizer(text, ProblemList(), start).skip_to_next_token()
     spaces = len(text[start:]) - len(text[start:].lstrip())
     # `#!` is not a comment, and comments above what is no JSON are not comments in JSON
-    around = find_surrounding_text(text, start + spaces) or find_surrounding_text(text, first)
+    around = find_known_text_before_json_or_none(text, start + spaces) or find_known_text_before_json_or_none(
+        text, first
+    )
     if around is not None:
         _note_wrapped(text, around, problems)
     elif not note_other_format(text, first, problems):

@@ -1,6 +1,6 @@
 """The open objects and arrays of a text that is nearly JSON."""
 
-from cortex_policy.schema.syntax.problem_list import ProblemList, format_position, quote_excerpt
+from cortex_policy.schema.syntax.problem_list import ProblemList, format_position, quote_and_shorten
 from cortex_policy.schema.syntax.tokens import Token
 
 # what a frame awaits
@@ -51,13 +51,13 @@ def note_duplicate_key(frame: Frame, token: Token, text: str, problems: ProblemL
     """Note a key that its object has already."""
     first = frame.keys.setdefault(token.text, token.start)
     if first != token.start and not problems.is_full:
-        message = f"the key {quote_excerpt(token.text)} appears twice, first at {format_position(text, first)}"
+        message = f"the key {quote_and_shorten(token.text)} appears twice, first at {format_position(text, first)}"
         problems.add("syntax-key", (token.start, token.end), message, "delete one of them")
 
 
-def note_missing_value(frame: Frame, problems: ProblemList) -> None:
+def add_missing_value_problem(frame: Frame, problems: ProblemList) -> None:
     """Note that no value follows the last key."""
     key = frame.key
     frame.count += 1
-    message = f"the key {quote_excerpt(key.text)} has no value"
+    message = f"the key {quote_and_shorten(key.text)} has no value"
     problems.add("syntax-json", (key.start, key.end), message, "write `: ` and a value after it")

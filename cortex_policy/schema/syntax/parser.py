@@ -12,11 +12,11 @@ from cortex_policy.schema.syntax.frames import (
     NEXT,
     VALUE,
     Frame,
+    add_missing_value_problem,
     note_duplicate_key,
     note_extra_commas,
-    note_missing_value,
 )
-from cortex_policy.schema.syntax.problem_list import ProblemList, format_position, quote_excerpt
+from cortex_policy.schema.syntax.problem_list import ProblemList, format_position, quote_and_shorten
 from cortex_policy.schema.syntax.tokens import Token, Tokenizer
 
 _PIECE = re.compile(r"[^\s,\[\]{}]{1,41}|.?", re.DOTALL)
@@ -107,15 +107,15 @@ class TolerantParser:
         if token.kind in (":", "="):
             return True
         if token.kind in _SEPARATORS:
-            note_missing_value(frame, self.problems)
+            add_missing_value_problem(frame, self.problems)
             frame.awaits = NEXT
         elif token.is_scalar and self.tokenizer.is_followed_by(":"):
-            note_missing_value(frame, self.problems)
+            add_missing_value_problem(frame, self.problems)
             frame.awaits = ITEM
         elif token.kind == "junk":
             raise self._stop_at_unrecognized(token, "expecting `:`")
         else:
-            message = f"a colon is missing after the key {quote_excerpt(frame.key.text)}"
+            message = f"a colon is missing after the key {quote_and_shorten(frame.key.text)}"
             self.problems.add("syntax-json", self._span_after(frame.end), message, "write `:`")
         return False
 
@@ -128,7 +128,7 @@ class TolerantParser:
         elif token.kind == ":" and frame.kind == "{":
             self.problems.add_repeated("::", "syntax-json", (token.start, token.end), "a colon too many", "delete it")
         elif token.kind in _SEPARATORS and frame.kind == "{":
-            note_missing_value(frame, self.problems)
+            add_missing_value_problem(frame, self.problems)
             frame.awaits = NEXT
             return False
         else:
@@ -155,7 +155,7 @@ class TolerantParser:
 
     def _open_missing_object(self, key: Token) -> None:
         """Open the object that a key in the place of a value belongs to."""
-        message = f"the `{{` before the key {quote_excerpt(key.text)} is missing"
+        message = f"the `{{` before the key {quote_and_shorten(key.text)} is missing"
         self.brackets.note_unbalanced((key.start, key.end), message, "write `{`")
         self.brackets.open_bracket(Token("{", key.start, key.end))
         note_duplicate_key(self.brackets.inner, key, self.text, self.problems)
@@ -164,7 +164,7 @@ class TolerantParser:
     def _close_unclosed_arrays(self, key: Token) -> None:
         """Close the arrays around a key: it belongs to the object around them."""
         frame = self.brackets.inner
-        hint = f"write `]` before the key {quote_excerpt(key.text)} at {format_position(self.text, key.start)}"
+        hint = f"write `]` before the key {quote_and_shorten(key.text)} at {format_position(self.text, key.start)}"
         self.brackets.note_unbalanced((frame.start, frame.start + 1), "`[` is never closed", hint)
         self.brackets.close_arrays()
         self._complete_value(key.start)
@@ -199,6 +199,6 @@ class TolerantParser:
         else:
             hint = "the rest was not read"
         self.problems.add(
-            "syntax-json", (token.start, token.start + len(piece)), f"{expected}, not {quote_excerpt(piece)}", hint
+            "syntax-json", (token.start, token.start + len(piece)), f"{expected}, not {quote_and_shorten(piece)}", hint
         )
         return UnrecognizedError()

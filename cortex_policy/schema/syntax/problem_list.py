@@ -7,7 +7,7 @@ MAX_PROBLEMS = 100
 MAX_QUOTED = 40  # characters of the file in a message
 
 
-def quote_excerpt(part: str) -> str:
+def quote_and_shorten(part: str) -> str:
     """Return a part of the file as a message quotes it."""
     return f"`{part}`" if len(part) <= MAX_QUOTED else f"`{part[: MAX_QUOTED - 1]}…`"
 

@@ -4,7 +4,7 @@ import json
 import re
 
 from cortex_policy.core.decode import MAX_DIGITS
-from cortex_policy.schema.syntax.problem_list import ProblemList, quote_excerpt
+from cortex_policy.schema.syntax.problem_list import ProblemList, quote_and_shorten
 
 Span = tuple[int, int]
 
@@ -33,29 +33,33 @@ def unescape_string(content: str) -> str:
         return content
 
 
-def note_word(word: str, span: Span, problems: ProblemList) -> bool:
+def note_and_recognize_value_word(word: str, span: Span, problems: ProblemList) -> bool:
     """Note a bare word that means a value and is not how JSON writes it; say whether it is one."""
     low = word.lower()
     if low.lstrip("+-") in _NON_NUMBERS:
-        problems.add("syntax-number", span, f"{quote_excerpt(word)} is not a number of JSON", "write a number")
+        problems.add("syntax-number", span, f"{quote_and_shorten(word)} is not a number of JSON", "write a number")
         return True
     if word not in ("true", "false", "null") and low in _WORDS:
         hint = f"JSON writes `{_WORDS[low]}`"
-        problems.add_repeated(f"word {word}", "syntax-json", span, f"{quote_excerpt(word)} is not JSON", hint)
+        problems.add_repeated(f"word {word}", "syntax-json", span, f"{quote_and_shorten(word)} is not JSON", hint)
     return low in _WORDS
 
 
-def note_number(digits: str, span: Span, problems: ProblemList) -> None:
+def note_invalid_number(digits: str, span: Span, problems: ProblemList) -> None:
     """Note what is wrong with a number, nothing for one of JSON."""
     if not _NUMBER.fullmatch(digits):
-        problems.add("syntax-number", span, f"{quote_excerpt(digits)} is not a number of JSON", _number_hint(digits))
+        problems.add(
+            "syntax-number", span, f"{quote_and_shorten(digits)} is not a number of JSON", _number_hint(digits)
+        )
     elif digits.lstrip("-").isdigit():
         length = len(digits.lstrip("-"))
         if length > MAX_DIGITS:
             message = f"an integer of {length:,} digits, more than {MAX_DIGITS:,}"
             problems.add("syntax-number", span, message, "write a smaller one")
     elif float(digits) in (float("inf"), float("-inf")):
-        problems.add("syntax-number", span, f"{quote_excerpt(digits)} is too large for a number", "write a smaller one")
+        problems.add(
+            "syntax-number", span, f"{quote_and_shorten(digits)} is too large for a number", "write a smaller one"
+        )
 
 
 def _number_hint(digits: str) -> str:
@@ -66,13 +70,13 @@ def _number_hint(digits: str) -> str:
     bare = f"0{bare}" if not bare[:1].isdigit() else bare
     repaired = sign + re.sub(r"\.(?![0-9])", "", bare)
     return (
-        f"write {quote_excerpt(repaired)}"
+        f"write {quote_and_shorten(repaired)}"
         if _NUMBER.fullmatch(repaired)
-        else f"write {quote_excerpt(chr(34) + digits + chr(34))} if it is a text"
+        else f"write {quote_and_shorten(chr(34) + digits + chr(34))} if it is a text"
     )
 
 
-def note_string_content(text: str, span: Span, problems: ProblemList, *, double: bool = True) -> None:
+def note_invalid_string_content(text: str, span: Span, problems: ProblemList, *, double: bool = True) -> None:
     """Note what a string must not contain, the first of each kind; the span is that of its content."""
     seen = set()
     for match in _STRING_PARTS.finditer(text, *span):

@@ -3,7 +3,7 @@
 import re
 
 from cortex_policy.core import Value
-from cortex_policy.schema.syntax.problem_list import ProblemList, format_position, quote_excerpt
+from cortex_policy.schema.syntax.problem_list import ProblemList, format_position, quote_and_shorten
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class SurroundingText(Value):
     json_start: int | None
 
 
-def report_and_blank_merge_conflicts(text: str, problems: ProblemList) -> str | None:
+def note_and_blank_merge_conflicts_or_none(text: str, problems: ProblemList) -> str | None:
     """Note the conflicts of a merge; return the text with one side of each blanked, None if they do not pair."""
     markers = list(_MARKER.finditer(text))
     symbols = "".join(marker[0][0] for marker in markers)
@@ -82,7 +82,10 @@ def report_and_blank_merge_conflicts(text: str, problems: ProblemList) -> str | 
     stray = next((marker for marker, symbol in zip(markers, strays, strict=True) if symbol != "."), None)
     if stray:
         problems.add(
-            "syntax-conflict", stray.span(), f"{quote_excerpt(stray[0])} is left of a merge conflict", _CONFLICT_HINT
+            "syntax-conflict",
+            stray.span(),
+            f"{quote_and_shorten(stray[0])} is left of a merge conflict",
+            _CONFLICT_HINT,
         )
         return None
     return "".join([*pieces, text[last:]])
@@ -90,7 +93,7 @@ def report_and_blank_merge_conflicts(text: str, problems: ProblemList) -> str | 
 
 def _side_name(marker: re.Match[str]) -> str:
     name = marker[0][7:].strip()
-    return quote_excerpt(name) if name else "two sides without names"
+    return quote_and_shorten(name) if name else "two sides without names"
 
 
 def _replace_by_spaces(part: str) -> str:
@@ -106,7 +109,7 @@ def note_other_format(text: str, start: int, problems: ProblemList) -> bool:
     return False
 
 
-def find_surrounding_text(text: str, start: int) -> SurroundingText | None:
+def find_known_text_before_json_or_none(text: str, start: int) -> SurroundingText | None:
     """Return what starts at an offset and surrounds JSON, None if it is nothing known."""
     if text.startswith(_VALUE_STARTS, start):
         return None
@@ -136,7 +139,7 @@ def note_surrounding_text(text: str, around: SurroundingText, end: int | None, p
     message = f"{around.what} surrounds the JSON, which begins at {format_position(text, around.json_start)}"
     last = "its last `}`" if end is None else f"the `}}` at {format_position(text, end - 1)}"
     before = text[around.start : around.json_start].strip()
-    before = "all" if "\n" in before else quote_excerpt(before)
+    before = "all" if "\n" in before else quote_and_shorten(before)
     hint = f"delete {before} before it, and all that follows {last}"
     problems.add(around.code, (around.start, around.json_start), message, hint)
 
@@ -171,10 +174,10 @@ def _trailing_problem(parser: "TolerantParser", line: str, rest: int) -> tuple[s
         what = "Markdown" if left[0][0] in "`~" else "a shell"
         return (
             ("syntax-json" if what == "Markdown" else "syntax-shell"),
-            f"{quote_excerpt(line)} of {what} is left after the JSON",
+            f"{quote_and_shorten(line)} of {what} is left after the JSON",
             "delete it",
         )
-    return "syntax-json", f"text after the value: {quote_excerpt(line)}", "delete it"
+    return "syntax-json", f"text after the value: {quote_and_shorten(line)}", "delete it"
 
 
 def _line_end(text: str, start: int) -> int:

@@ -3,8 +3,13 @@
 import re
 from typing import NamedTuple
 
-from cortex_policy.schema.syntax.problem_list import ProblemList, quote_excerpt
-from cortex_policy.schema.syntax.scalars import note_number, note_string_content, note_word, unescape_string
+from cortex_policy.schema.syntax.problem_list import ProblemList, quote_and_shorten
+from cortex_policy.schema.syntax.scalars import (
+    note_and_recognize_value_word,
+    note_invalid_number,
+    note_invalid_string_content,
+    unescape_string,
+)
 
 # every pattern reads a character once: hostile text of 1 MiB must not cost more than plain text does
 _WHITESPACE = re.compile(r"[ \t\n\r]*+")
@@ -126,7 +131,7 @@ class Tokenizer:
             end = len(self.text) if self.is_cut_off else close + 2
             comment = self.text[start:end]
         lines = comment.partition("\n")
-        quoted = quote_excerpt(lines[0].rstrip("\r") + "…" * bool(lines[1]))
+        quoted = quote_and_shorten(lines[0].rstrip("\r") + "…" * bool(lines[1]))
         message = f"{quoted} is a comment{' that does not end' if self.is_cut_off else ''}"
         hint = 'delete it, or keep what it says in a key: `"$comment": "..."`'
         self.problems.add("syntax-comment", (start, start + len(comment)), message, hint)
@@ -151,9 +156,9 @@ class Tokenizer:
         if key:
             return self._read_without_quotes(start, end, "the key ")
         if match.re is _NUMBER:
-            note_number(word, match.span(), self.problems)
+            note_invalid_number(word, match.span(), self.problems)
             return Token("scalar", start, end)
-        if note_word(word, match.span(), self.problems):
+        if note_and_recognize_value_word(word, match.span(), self.problems):
             return Token("scalar", start, end)
         end = max(end, start + len(self.text[start : _match_end(_BARE_TEXT, self.text, start)].rstrip()))
         if self._has_closing_quote(end):
@@ -168,13 +173,18 @@ class Tokenizer:
 
     def _read_without_opening_quote(self, start: int, end: int) -> Token:
         word = self.text[start:end]
-        message = f"the quote before {quote_excerpt(word)} is missing"
-        self.problems.add("syntax-quotes", (start, end + 1), message, f"write {quote_excerpt(_put_in_quotes(word))}")
+        message = f"the quote before {quote_and_shorten(word)} is missing"
+        self.problems.add(
+            "syntax-quotes", (start, end + 1), message, f"write {quote_and_shorten(_put_in_quotes(word))}"
+        )
         return Token("string", start, end + 1, word)
 
     def _read_without_quotes(self, start: int, end: int, what: str) -> Token:
         word = self.text[start:end]
-        message, hint = f"{what}{quote_excerpt(word)} has no quotes", f"write {quote_excerpt(_put_in_quotes(word))}"
+        message, hint = (
+            f"{what}{quote_and_shorten(word)} has no quotes",
+            f"write {quote_and_shorten(_put_in_quotes(word))}",
+        )
         # keys without quotes are a habit (JavaScript); a value without is a slip
         kind = "bare keys" if what else f"bare at {start}"
         self.problems.add_repeated(kind, "syntax-quotes", (start, end), message, hint)
@@ -195,11 +205,11 @@ class Tokenizer:
         content, opener = self.text[start + 1 : close], self.text[start]
         if opener != '"':
             kind = _QUOTE_NAMES.get(opener, "typographic quotes")
-            hint = f"write {quote_excerpt(_put_in_quotes(content))}: JSON has double quotes only"
+            hint = f"write {quote_and_shorten(_put_in_quotes(content))}: JSON has double quotes only"
             self.problems.add_repeated(
-                kind, "syntax-quotes", (start, close + 1), f"{kind} around {quote_excerpt(content)}", hint
+                kind, "syntax-quotes", (start, close + 1), f"{kind} around {quote_and_shorten(content)}", hint
             )
-        note_string_content(self.text, (start + 1, close), self.problems, double=opener == '"')
+        note_invalid_string_content(self.text, (start + 1, close), self.problems, double=opener == '"')
         self.line_start = max(self.line_start, self.text.rfind("\n", start, close) + 1)
         return Token("string", start, close + 1, unescape_string(content))
 
@@ -216,7 +226,7 @@ class Tokenizer:
         if last > close:
             message = "a quote within a string is not escaped"
             self.problems.add("syntax-quotes", (close, close + 1), message, 'write `\\"`')
-        note_string_content(self.text, (start + 1, last), self.problems)
+        note_invalid_string_content(self.text, (start + 1, last), self.problems)
         return Token("string", start, last + 1, self.text[start + 1 : last])
 
     def _read_multiline_string(self, start: int, body: int, closers: str, *, key: bool) -> Token:
@@ -235,9 +245,9 @@ class Tokenizer:
         end = start + 1 + len(content)
         self.is_cut_off = _match_end(_WHITESPACE, self.text, end) == len(self.text)
         more = ", and see whether the file was cut off" if self.is_cut_off else ""
-        hint = f"write {quote_excerpt(_put_in_quotes(content))}{more}"
-        self.problems.add("syntax-json", (start, end), f"the string {quote_excerpt(content)} does not end", hint)
-        note_string_content(self.text, (start + 1, end), self.problems, double=self.text[start] == _DOUBLE)
+        hint = f"write {quote_and_shorten(_put_in_quotes(content))}{more}"
+        self.problems.add("syntax-json", (start, end), f"the string {quote_and_shorten(content)} does not end", hint)
+        note_invalid_string_content(self.text, (start + 1, end), self.problems, double=self.text[start] == _DOUBLE)
         return Token("string", start, end, content)
 
 

@@ -21,7 +21,7 @@ _DIGITS, _MAC_DIGITS = 16, 32  # in base 16
 _LOOPBACK_NAMES = frozenset(("localhost", "127.0.0.1", "[::1]"))
 
 
-def make_code(token: str, origin: str, made_at: int) -> str:
+def make_signed_page_code(token: str, origin: str, made_at: int) -> str:
     """Return the code that opens the page of a server once, for who knows its token; `made_at` is in nanoseconds."""
     return f"{made_at:x}.{_mac(token.encode('ascii'), f'page code {origin} {made_at}')}"
 
@@ -43,7 +43,7 @@ class PageAccess:
         made_at = _parse_time(code)
         if made_at is None or not 0 <= time_ns() - made_at <= CODE_SECONDS * _SECOND:
             return None
-        codes = (make_code(self._token, origin, made_at) for origin in self._origins)
+        codes = (make_signed_page_code(self._token, origin, made_at) for origin in self._origins)
         if not any(hmac.compare_digest(code.encode(), one.encode()) for one in codes):
             return None
         return self._session(made_at) if self._last_code.advance(made_at) else None

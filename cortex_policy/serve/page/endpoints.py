@@ -6,7 +6,7 @@ from hashlib import sha256
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cortex_policy.core.json_text import format_json
+from cortex_policy.core.json_text import format_ascii_json
 from cortex_policy.serve.errors import RefusedError
 from cortex_policy.serve.page.access import FILES, SESSION, STATE
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from cortex_policy.serve.page.access import PageAccess
-    from cortex_policy.serve.page.state import PageState
+    from cortex_policy.serve.page.cached_overview import PageState
 
 MAX_FIND = 128  # characters
 _TYPES = {
@@ -68,7 +68,7 @@ class PageEndpoints:
         session = self._access.open_session(code) if self._access is not None else None
         if session is None:
             raise RefusedError(401, "the link was used before, or is older than a minute")
-        return Response(format_json({"session": session}), headers={**FIELDS, "content-type": _JSON})
+        return Response(format_ascii_json({"session": session}), headers={**FIELDS, "content-type": _JSON})
 
     async def _send_state(self, request: "Request") -> Response:
         """Send the data of the page, unless the client has them already."""

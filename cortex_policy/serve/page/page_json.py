@@ -2,11 +2,11 @@
 
 from time import time
 
-from cortex_policy.core.json_text import format_json
+from cortex_policy.core.json_text import format_ascii_json
 from cortex_policy.core.operator_commands import format_program_command
 from cortex_policy.core.text import elide_middle, escape_unprintable
-from cortex_policy.state.emergency_stop import format_resume_command
-from cortex_policy.state.users import user_label
+from cortex_policy.state.emergency_stop import format_resume_command_of_root
+from cortex_policy.state.users import format_user
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import CortexPolicyError, Grant, Settings
     from cortex_policy.manage.approvals import RequestDetails
     from cortex_policy.manage.budgets import BudgetStatus, GrantWithBudgets
-    from cortex_policy.manage.denied_calls import DeniedCalls
+    from cortex_policy.manage.denied_calls_with_remedies import DeniedCalls
     from cortex_policy.manage.overview import Overview
     from cortex_policy.state.emergency_stop import EmergencyStop
 
@@ -76,7 +76,7 @@ def _stop_members(stop: "EmergencyStop", seen: "Overview") -> "Members":
         "at": stop.stopped_at if stop.timestamp is not None else None,
         "reason": _escape_and_cut(stop.reason or ""),
         "problem": _escape_and_cut(stop.fault or ""),
-        "command": "" if stop.hint_if_not_resumable else format_resume_command(seen.root),
+        "command": "" if stop.hint_if_not_resumable else format_resume_command_of_root(seen.root),
         "hint": _escape_and_cut(stop.hint_if_not_resumable),
     }
 
@@ -96,7 +96,7 @@ def _request_members(one: "RequestDetails") -> "Members":
             for path in one.paths[:MAX_LIST]
             if path.given != path.resolved
         ],
-        "by": _escape_and_cut(user_label(one.uid)) if one.uid is not None else "another program",
+        "by": _escape_and_cut(format_user(one.uid)) if one.uid is not None else "another program",
         # rounded, so that the data stay equal as long as nothing happens
         "expires_at": round(time() + one.expires_in_seconds) if one.expires_in_seconds is not None else None,
         "command": format_program_command("approve", one.id),
@@ -156,11 +156,11 @@ def _allowed_members(grant: "Grant", settings: "Settings | None") -> "Members":
 def _declaration_text(declaration: object) -> str:
     """Return a declaration in the words of `set --arg` if it is simple, else as JSON."""
     if not isinstance(declaration, dict):
-        return format_json(declaration)
+        return format_ascii_json(declaration)
     rules = [(name, value) for name, value in declaration.items() if name not in _NOT_RULES]
     if any(isinstance(value, dict) for _, value in rules):
-        return format_json(declaration)
-    words = [f"{name} {value if isinstance(value, str) else format_json(value)}" for name, value in rules]
+        return format_ascii_json(declaration)
+    words = [f"{name} {value if isinstance(value, str) else format_ascii_json(value)}" for name, value in rules]
     return ", ".join([str(declaration.get("type", "any")), *words])
 
 

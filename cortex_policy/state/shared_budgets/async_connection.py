@@ -5,7 +5,7 @@ from collections import deque
 
 from cortex_policy.core.budget_server import CLUSTER
 from cortex_policy.core.model import StateError
-from cortex_policy.state import make_state_error
+from cortex_policy.state import make_state_unavailable_error
 from cortex_policy.state.shared_budgets.connection import LINE_END, MAX_LINE, make_login_requests
 from cortex_policy.state.shared_budgets.server_connection import MAX_HOPS, MOVED, parse_redirection
 from cortex_policy.state.shared_budgets.server_errors import make_login_error
@@ -71,7 +71,7 @@ class AsyncConnection(asyncio.Protocol):
             if not answer.done():
                 answer.set_result(line)
         if len(self._received) > MAX_LINE:
-            self.close(make_state_error("the server of shared budgets gave an answer that is too long"))
+            self.close(make_state_unavailable_error("the server of shared budgets gave an answer that is too long"))
         elif self._is_ending and not self._waiting:
             self.close()
         return None
@@ -126,11 +126,11 @@ class AsyncServerConnection:
     async def _open(self) -> AsyncConnection:
         nodes = self._nodes
         if self._server.service:
-            from cortex_policy.state.shared_budgets.plausible_server_time import read_boot_ns  # noqa: PLC0415 - as above
+            from cortex_policy.state.shared_budgets.plausible_server_time import read_nanoseconds_since_boot  # noqa: PLC0415 - as above
             from cortex_policy.state.shared_budgets.sentinel import find_primary  # noqa: PLC0415 - few use it
 
             # the end of an event loop waits for its threads
-            deadline_ns = read_boot_ns() + self._timeout_ms * 1_000_000
+            deadline_ns = read_nanoseconds_since_boot() + self._timeout_ms * 1_000_000
             nodes = (await asyncio.to_thread(find_primary, self._server, self._password, deadline_ns),)
         failure: OSError = ConnectionRefusedError()
         for host, port in nodes or (("", 0),):

@@ -7,8 +7,8 @@ import _socket
 import errno
 import os
 
-from cortex_policy.state import make_state_error
-from cortex_policy.state.shared_budgets.plausible_server_time import compute_remaining_seconds
+from cortex_policy.state import make_state_unavailable_error
+from cortex_policy.state.shared_budgets.plausible_server_time import require_seconds_until_deadline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ class Connection:
         """Return the next line; raise OSError (TimeoutError), ConnectionResetError at its end, or StateError."""
         while LINE_END not in self._received:
             if len(self._received) > MAX_LINE:
-                raise make_state_error("the server of shared budgets gave an answer that is too long")
-            self.socket.settimeout(compute_remaining_seconds(deadline_ns))
+                raise make_state_unavailable_error("the server of shared budgets gave an answer that is too long")
+            self.socket.settimeout(require_seconds_until_deadline(deadline_ns))
             part = self.socket.recv(MAX_LINE)
             if not part:
                 raise ConnectionResetError
@@ -54,7 +54,7 @@ class Connection:
     def _send(self, request: bytes, deadline_ns: int) -> None:
         """Send a request, after what logs in."""
         login, self._login = self._login, ()
-        self.socket.settimeout(compute_remaining_seconds(deadline_ns))
+        self.socket.settimeout(require_seconds_until_deadline(deadline_ns))
         self.socket.sendall(b"".join((*login, request)))
         for _ in login:
             greeting = self.read_line(deadline_ns)
@@ -67,7 +67,7 @@ class Connection:
         """Return the next line, after which there is none."""
         line = self.read_line(deadline_ns)
         if self._received:
-            raise make_state_error("the server of shared budgets gave more answers than it was asked for")
+            raise make_state_unavailable_error("the server of shared budgets gave more answers than it was asked for")
         if self._is_bound:
             self.socket.settimeout(None)
         return line
@@ -160,7 +160,7 @@ def pack_command(*words: bytes) -> bytes:
 def _open(family: int, place: "str | tuple[object, ...]", deadline_ns: int) -> "_socket.socket":
     socket = _socket.socket(family, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
     try:
-        socket.settimeout(compute_remaining_seconds(deadline_ns))
+        socket.settimeout(require_seconds_until_deadline(deadline_ns))
         if family != _socket.AF_UNIX:
             socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
         socket.connect(place)
@@ -192,7 +192,7 @@ def _resolve(host: str, port: int, deadline_ns: int) -> "list[tuple[int, tuple[o
             is_done.release()
 
     start_new_thread(look_up, ())
-    if not is_done.acquire(timeout=compute_remaining_seconds(deadline_ns)):
+    if not is_done.acquire(timeout=require_seconds_until_deadline(deadline_ns)):
         raise TimeoutError
     if isinstance(found[0], OSError):
         raise found[0]

@@ -3,8 +3,8 @@
 import os
 import stat
 
-from cortex_policy.state import OPEN_FILE, make_state_error, read_all, sha256
-from cortex_policy.state.ledger_ring import format_budget_name
+from cortex_policy.state import OPEN_FILE, make_state_unavailable_error, read_all, sha256
+from cortex_policy.state.ledger_ring import join_tool_and_action
 
 MIN_SECRET, MAX_SECRET = 16, 4096  # bytes
 _BLOCK = 64
@@ -25,7 +25,7 @@ class BudgetKeys:
 
     def budget(self, tool: str, action: str) -> bytes:
         """Return the key of a budget."""
-        text = format_budget_name(tool, action).encode("utf-8", "surrogatepass")
+        text = join_tool_and_action(tool, action).encode("utf-8", "surrogatepass")
         return (self._prefix + compute_keyed_hash(self._secret, b"key " + text)[:_NAME]).encode()
 
 
@@ -49,11 +49,11 @@ def read_secret(path: str, what: str = "the key of shared budgets") -> bytes:
         from cortex_policy.core.text import format_os_error  # noqa: PLC0415 - only a failure needs it
 
         text = format_os_error(error) if isinstance(error, OSError) else "is not a path"
-        raise make_state_error(f"{what}: `{path}`: {text}") from None
+        raise make_state_unavailable_error(f"{what}: `{path}`: {text}") from None
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o077:
-            raise make_state_error(
+            raise make_state_unavailable_error(
                 f"{what}: `{path}` must be your file with mode 0600", f"fix it with `chmod 600 {path}`"
             )
         secret = read_all(descriptor, MAX_SECRET + 1)
@@ -66,5 +66,5 @@ def require_strong_secret(secret: bytes) -> bytes:
     """Return the key of shared budgets; raise StateError if it could be guessed, or is too long."""
     if not MIN_SECRET <= len(secret) <= MAX_SECRET:
         message = f"the key of shared budgets has {len(secret)} bytes, not {MIN_SECRET} to {MAX_SECRET}"
-        raise make_state_error(message, "make one with `openssl rand -hex 32`, the same for all hosts")
+        raise make_state_unavailable_error(message, "make one with `openssl rand -hex 32`, the same for all hosts")
     return secret

@@ -2,13 +2,13 @@
 
 from cortex_policy.core.budget_server import BudgetServer
 from cortex_policy.core.model import Budget
-from cortex_policy.state import make_state_error
+from cortex_policy.state import make_state_unavailable_error
 from cortex_policy.state.shared_budgets.keys import BudgetKeys, require_strong_secret
 from cortex_policy.state.shared_budgets.plausible_server_time import (
     PAUSE_NS,
     ServerClock,
     ServerClockFile,
-    read_boot_ns,
+    read_nanoseconds_since_boot,
 )
 from cortex_policy.state.shared_budgets.protocol import PEEK, RESET, RESET_ALL, TAKE, Call, run_conversation
 from cortex_policy.state.shared_budgets.server_connection import ServerConnection
@@ -56,7 +56,9 @@ class OneShotBudgets:
         """Return the hits of the last minute; raise StateError if they cannot be known."""
         budget = self.peek(tool, action, 1)
         if budget.closed:
-            raise make_state_error(f"the shared budgets are closed: {budget.closed_because}", "try again in a minute")
+            raise make_state_unavailable_error(
+                f"the shared budgets are closed: {budget.closed_because}", "try again in a minute"
+            )
         return budget.used
 
     def reset(self, tool: str, action: str) -> bool:
@@ -69,9 +71,9 @@ class OneShotBudgets:
 
     def _count(self, what: bytes, tool: str, action: str, limit: int, cost: int) -> Budget:
         if not (type(tool) is type(action) is str and type(limit) is type(cost) is int) or cost < 1:
-            from cortex_policy.core.input_values import require_budget_call  # noqa: PLC0415 - only from Python
+            from cortex_policy.core.input_values import require_budget_arguments  # noqa: PLC0415 - only from Python
 
-            tool, action, limit, cost = require_budget_call(tool, action, limit, cost)
+            tool, action, limit, cost = require_budget_arguments(tool, action, limit, cost)
         if limit < cost:
             return Budget(limit, 0, limit, None, 0)
         return self._ask(Call(self._keys, what, (tool, action), limit, cost, self.wait_replicas))
@@ -81,7 +83,7 @@ class OneShotBudgets:
 
         After a failure no process of this host asks for a while: a dead server costs one time-out, not one a call.
         """
-        now_ns = read_boot_ns()
+        now_ns = read_nanoseconds_since_boot()
         clock = self._clock_file.load()
         if clock.is_in_retry_pause(now_ns) and not is_of_operator:
             from cortex_policy.state.shared_budgets.server_errors import make_pause_error  # noqa: PLC0415 - only a failure needs it
@@ -103,7 +105,7 @@ class OneShotBudgets:
         return budget
 
     def _pause(self, clock: ServerClock) -> None:
-        clock.down_until_ns = read_boot_ns() + PAUSE_NS
+        clock.down_until_ns = read_nanoseconds_since_boot() + PAUSE_NS
         self._clock_file.save(clock)
 
     def _converse(self, call: Call, clock: ServerClock, deadline_ns: int) -> Budget:

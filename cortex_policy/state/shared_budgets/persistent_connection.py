@@ -3,7 +3,7 @@
 from select import POLLIN, poll
 
 from cortex_policy.core.model import Budget
-from cortex_policy.state.shared_budgets.plausible_server_time import ServerClock, read_boot_ns
+from cortex_policy.state.shared_budgets.plausible_server_time import ServerClock, read_nanoseconds_since_boot
 from cortex_policy.state.shared_budgets.protocol import Call, run_conversation
 from cortex_policy.state.shared_budgets.server_connection import ServerConnection
 
@@ -35,7 +35,7 @@ class PersistentConnection:
     def ask(self, call: Call, clock: ServerClock, timeout_ns: int) -> Budget:
         """Ask the server; close the connection after any failure, as an answer may still come."""
         try:
-            deadline_ns = read_boot_ns() + timeout_ns
+            deadline_ns = read_nanoseconds_since_boot() + timeout_ns
             return run_conversation(
                 call.conversation(clock, timeout_ns),
                 lambda request: self.server_connection.exchange(request, deadline_ns),

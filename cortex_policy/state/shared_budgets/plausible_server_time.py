@@ -12,8 +12,16 @@ import os
 import stat
 import time
 
-from cortex_policy.state import CLOCK, OPEN_FILE, boot_id, make_state_error, read_all, sha256, time_namespace
-from cortex_policy.state.ledger import open_or_make_state_directory
+from cortex_policy.state import (
+    CLOCK,
+    OPEN_FILE,
+    make_state_unavailable_error,
+    read_all,
+    read_boot_id,
+    read_time_namespace_id,
+    sha256,
+)
+from cortex_policy.state.ledger import open_or_make_private_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,14 +39,14 @@ PAUSE_NS = 500_000_000  # after a failure, before the server is asked again
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def read_boot_ns() -> int:
+def read_nanoseconds_since_boot() -> int:
     """Return the time since boot; no setting of the host's wall clock moves it."""
     return time.clock_gettime_ns(CLOCK)
 
 
-def compute_remaining_seconds(deadline_ns: int) -> float:
+def require_seconds_until_deadline(deadline_ns: int) -> float:
     """Return the seconds until a deadline on the clock since boot; raise TimeoutError if it has passed."""
-    remaining = deadline_ns - read_boot_ns()
+    remaining = deadline_ns - read_nanoseconds_since_boot()
     if remaining <= 0:
         raise TimeoutError
     return remaining / 1e9
@@ -86,7 +94,7 @@ class ServerClock:
         """Take the time of an answer that is here now, if it bounds the server's better, or is of a new history."""
         latest_possible_us, _, known = self.bounds_us(asked_ns)
         if history != known or server_us <= latest_possible_us - SLACK_US:
-            self.known = server_us, asked_ns, read_boot_ns(), history
+            self.known = server_us, asked_ns, read_nanoseconds_since_boot(), history
 
 
 class ServerClockFile:
@@ -123,7 +131,7 @@ class ServerClockFile:
         INVARIANT: no other OSError: this host would take it for the server's, and might count by itself.
         """
         try:
-            directory = open_or_make_state_directory(self._state_dir, None, self._state_dir)
+            directory = open_or_make_private_directory(self._state_dir, None, self._state_dir)
             try:
                 descriptor = os.open(self._name, flags, 0o600, dir_fd=directory)
             finally:
@@ -144,13 +152,13 @@ class ServerClockFile:
 def _check(descriptor: int) -> None:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_nlink != 1:
-        raise make_state_error(
+        raise make_state_unavailable_error(
             "the file with the server's time has another owner, more than one link or the wrong type"
         )
 
 
 def _boot() -> bytes:
-    return _digest(b"%d " % time_namespace() + boot_id(), _BOOT)
+    return _digest(b"%d " % read_time_namespace_id() + read_boot_id(), _BOOT)
 
 
 def _digest(data: bytes, size: int) -> bytes:

@@ -5,8 +5,8 @@ asyncio share it.
 """
 
 from cortex_policy.core.model import STATE_UNAVAILABLE, Budget, BudgetServerError, StateError
-from cortex_policy.state import make_state_error
-from cortex_policy.state.shared_budgets.plausible_server_time import ServerClock, read_boot_ns
+from cortex_policy.state import make_state_unavailable_error
+from cortex_policy.state.shared_budgets.plausible_server_time import ServerClock, read_nanoseconds_since_boot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +59,9 @@ class Call:
         `replicas` is how many must have the hits before they count as taken.
         """
         if cost > MAX_COST:
-            raise make_state_error(f"a call takes at most {MAX_COST:,} hits of a shared budget", "divide the call")
+            raise make_state_unavailable_error(
+                f"a call takes at most {MAX_COST:,} hits of a shared budget", "divide the call"
+            )
         self._limit, self._counted, self._taken = limit, min(limit, MAX_COUNTED), b"+%d " % cost
         self._is_peek, self._is_take, self._replicas = what == PEEK, what == TAKE, replicas
         key, counted = _bulk(keys.budget(*budget)), _bulk(b"%d" % self._counted)  # no `%` in them
@@ -79,12 +81,12 @@ class Call:
         """
         delay_ns, is_ahead = 0, False
         for _ in range(_MAX_ASKS):
-            asked_ns = read_boot_ns()
+            asked_ns = read_nanoseconds_since_boot()
             latest, earliest, history = clock.bounds_us(asked_ns, delay_ns)
             known = latest, earliest, is_ahead, history
             line = yield _EVALSHA + self._arguments % known
             if line.startswith(b"-NOSCRIPT"):
-                from cortex_policy.state.shared_budgets.script import SCRIPT  # noqa: PLC0415 - once in a server's life
+                from cortex_policy.state.shared_budgets.lua_scripts import SCRIPT  # noqa: PLC0415 - once in a server's life
 
                 line = yield b"*12\r\n$4\r\nEVAL\r\n" + _bulk(SCRIPT) + self._arguments % known
             words = line.split(b" ")
@@ -92,7 +94,7 @@ class Call:
                 raise _error(line)
             is_late = words[0] == b"+late"
             server_us = _number(words[1 if is_late else 3], line)
-            is_ahead = (is_late or bool(delay_ns)) and server_us > clock.bounds_us(read_boot_ns())[0]
+            is_ahead = (is_late or bool(delay_ns)) and server_us > clock.bounds_us(read_nanoseconds_since_boot())[0]
             if not is_late and not is_ahead:
                 budget = self._read(words, line, clock, (server_us, asked_ns))
                 if budget.consumed and self._replicas:
@@ -135,9 +137,9 @@ class Call:
         return Budget(self._limit, used, remaining, wait_us / _MICRO, taken, is_closed, False, False, reason)  # noqa: FBT003 - in order: 1 us less
 
 
-def make_request_with_script(request: bytes) -> bytes:
+def add_script_to_request(request: bytes) -> bytes:
     """Return a request for one more hit that brings its script along."""
-    from cortex_policy.state.shared_budgets.script import AGAIN_SCRIPT  # noqa: PLC0415 - once in a server's life
+    from cortex_policy.state.shared_budgets.lua_scripts import AGAIN_SCRIPT  # noqa: PLC0415 - once in a server's life
 
     return request.replace(_EVALSHA_AGAIN, b"*7\r\n$4\r\nEVAL\r\n" + _bulk(AGAIN_SCRIPT), 1)
 

@@ -7,14 +7,14 @@ import os
 from weakref import WeakSet
 
 from cortex_policy.core.budget_server import FORMS, BudgetServer, NotAServerError, parse_budget_server
-from cortex_policy.core.input_values import require_budget_call
+from cortex_policy.core.input_values import require_budget_arguments
 from cortex_policy.core.model import Budget, StateError, UsageError
-from cortex_policy.state import state_directory
+from cortex_policy.state import find_named_or_default_state_directory
 from cortex_policy.state.settings import find_state_directory
 from cortex_policy.state.shared_budgets.one_shot_budgets import OneShotBudgets
 from cortex_policy.state.shared_budgets.persistent_connection import LOOK_NS, PersistentConnection
-from cortex_policy.state.shared_budgets.plausible_server_time import PAUSE_NS, ServerClock, read_boot_ns
-from cortex_policy.state.shared_budgets.protocol import TAKE, Call, make_request_with_script
+from cortex_policy.state.shared_budgets.plausible_server_time import PAUSE_NS, ServerClock, read_nanoseconds_since_boot
+from cortex_policy.state.shared_budgets.protocol import TAKE, Call, add_script_to_request
 from cortex_policy.state.shared_budgets.server_connection import ServerConnection
 
 TYPE_CHECKING = False
@@ -54,12 +54,12 @@ class RedisBudgets(OneShotBudgets):
         Every call ends within `timeout_ms`, and is allowed if `wait_replicas` replicas have its hit by then. Raises
         UsageError for a wrong URL, StateError for a short secret.
         """
-        directory = find_state_directory() if state_dir is None else state_directory(state_dir)
+        directory = find_state_directory() if state_dir is None else find_named_or_default_state_directory(state_dir)
         self._client: redis.Redis | None = None
         if isinstance(server, str):
             server = _parse(server)
         elif not isinstance(server, BudgetServer):
-            from cortex_policy.state.shared_budgets.redis_py import find_server_of_client  # noqa: PLC0415 - it loads redis-py
+            from cortex_policy.state.shared_budgets.redis_py_connection import find_server_of_client  # noqa: PLC0415 - it loads redis-py
 
             self._client, server = server, find_server_of_client(server)
         super().__init__(
@@ -92,7 +92,7 @@ class RedisBudgets(OneShotBudgets):
         asked_ns, budget = self._denials.get((tool, action, limit, cost), (0, None))
         if budget is None:
             return None
-        passed = read_boot_ns() - asked_ns
+        passed = read_nanoseconds_since_boot() - asked_ns
         left = (budget.retry_after_seconds or 0.0) - passed / 1e9
         if passed >= MAX_REMEMBERED_NS or left <= 0:
             self._denials.pop((tool, action, limit, cost), None)
@@ -122,7 +122,7 @@ class RedisBudgets(OneShotBudgets):
         found = self._prepare(tool, action, limit, cost)
         if isinstance(found, Budget):
             return found
-        asked_ns = read_boot_ns()
+        asked_ns = read_nanoseconds_since_boot()
         self._refuse_while_down(asked_ns)
         try:
             budget = await self._get_async_client().ask(found, self._load_clock())
@@ -138,13 +138,13 @@ class RedisBudgets(OneShotBudgets):
         found = self._prepare(tool, action, limit, cost)
         if isinstance(found, Budget):
             return found
-        asked_ns = read_boot_ns()
+        asked_ns = read_nanoseconds_since_boot()
         return self._remember((tool, action, limit, cost), asked_ns, self._ask(found))
 
     def _prepare(self, tool: str, action: str, limit: int, cost: int) -> Budget | Call:
         """Return what to ask, or the budget if that is known without."""
         if not (type(tool) is type(action) is str and type(limit) is type(cost) is int) or cost < 1:
-            tool, action, limit, cost = require_budget_call(tool, action, limit, cost)
+            tool, action, limit, cost = require_budget_arguments(tool, action, limit, cost)
         if limit < cost:
             return Budget(limit, 0, limit, None, 0)
         key = (tool, action, limit, cost)
@@ -165,7 +165,7 @@ class RedisBudgets(OneShotBudgets):
 
     def _hit_again(self, call: Call) -> bool:
         """Take one hit over an open connection; False: nothing was taken, ask in full. Raises StateError."""
-        asked_ns = read_boot_ns()
+        asked_ns = read_nanoseconds_since_boot()
         try:
             link = self._idle.pop()
         except IndexError:
@@ -179,7 +179,7 @@ class RedisBudgets(OneShotBudgets):
         try:
             line = connection.exchange_with_kernel_timeout(request, deadline_ns)
             if line.startswith(b"-NOSCRIPT"):
-                line = connection.exchange(make_request_with_script(request), deadline_ns)
+                line = connection.exchange(add_script_to_request(request), deadline_ns)
         except BaseException as error:
             connection.close()
             if isinstance(error, OSError):
@@ -190,14 +190,14 @@ class RedisBudgets(OneShotBudgets):
 
     def _ask(self, call: Call, *, is_of_operator: bool = False) -> Budget:
         """Ask over a connection that is open, or a new one; after a failure, refuse at once until a pause is over."""
-        asked_ns = read_boot_ns()
+        asked_ns = read_nanoseconds_since_boot()
         if not is_of_operator:
             self._refuse_while_down(asked_ns)
         deadline_ns = asked_ns + self.timeout_ms * 1_000_000
         try:
             clock = self._load_clock()
             link = self._open_link(asked_ns) or PersistentConnection(self._open_server_connection(deadline_ns))
-            budget = link.ask(call, clock, deadline_ns - read_boot_ns())
+            budget = link.ask(call, clock, deadline_ns - read_nanoseconds_since_boot())
             link.keep(asked_ns, self.timeout_ms, has_looked=bool(budget.consumed))
             self._save_clock(asked_ns)
         except OSError as error:
@@ -209,7 +209,7 @@ class RedisBudgets(OneShotBudgets):
     def _open_server_connection(self, deadline_ns: int) -> ServerConnection:
         if self._client is None:
             return ServerConnection(self.server, self._password, deadline_ns)
-        from cortex_policy.state.shared_budgets.redis_py import RedisPyConnection  # noqa: PLC0415 - it is loaded already
+        from cortex_policy.state.shared_budgets.redis_py_connection import RedisPyConnection  # noqa: PLC0415 - it is loaded already
 
         return RedisPyConnection(self._client, self.timeout_ms)
 
@@ -251,7 +251,7 @@ class RedisBudgets(OneShotBudgets):
         """Return the error for a failure, after which the server is not asked for a while."""
         from cortex_policy.state.shared_budgets.server_errors import make_connection_error  # noqa: PLC0415 - only a failure needs it
 
-        self._down_until_ns = read_boot_ns() + PAUSE_NS
+        self._down_until_ns = read_nanoseconds_since_boot() + PAUSE_NS
         self.forget()
         return make_connection_error(error, self.server.label, self.timeout_ms)
 

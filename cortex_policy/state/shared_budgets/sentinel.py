@@ -1,7 +1,7 @@
 """Where Sentinel has the primary of a service."""
 
 from cortex_policy.core.model import StateError
-from cortex_policy.state import make_state_error
+from cortex_policy.state import make_state_unavailable_error
 from cortex_policy.state.shared_budgets.connection import connect, pack_command
 from cortex_policy.state.shared_budgets.server_errors import make_answer_error
 
@@ -29,7 +29,7 @@ def _ask(server: "BudgetServer", password: str, node: tuple[str, int], deadline_
     try:
         line = connection.ask(question, deadline_ns)
         if line == b"*-1":
-            raise make_state_error(f"Sentinel does not know the service `{server.service}`")
+            raise make_state_unavailable_error(f"Sentinel does not know the service `{server.service}`")
         parts = [connection.read_line(deadline_ns) for _ in range(4)] if line == b"*2" else []
     finally:
         connection.close()

@@ -50,7 +50,7 @@ def parse_redirection(line: bytes) -> tuple[str, int]:
     """Return the node that an answer names, as `-MOVED SLOT HOST:PORT`."""
     host, _, port = line.split(b" ")[-1].decode("ascii", "replace").rpartition(":")
     if not host or not port.isdigit():
-        from cortex_policy.state.shared_budgets.server_errors import make_unexpected_error  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.shared_budgets.server_errors import make_unexpected_answer_error  # noqa: PLC0415 - only a failure needs it
 
-        raise make_unexpected_error(line)
+        raise make_unexpected_answer_error(line)
     return host, int(port)

@@ -2,7 +2,7 @@
 
 from cortex_policy.core.model import STATE_UNAVAILABLE, BudgetServerError, StateError
 from cortex_policy.core.text import format_os_error
-from cortex_policy.state import make_state_error
+from cortex_policy.state import make_state_unavailable_error
 
 _SERVER = "the server of shared budgets"
 _MAX_SHOWN = 100  # characters of a text of the server
@@ -39,26 +39,28 @@ def make_answer_error(line: bytes) -> StateError:
     if line.startswith(b"+policy "):
         return _make_eviction_policy_error(_printable(line[8:]))
     if not line.startswith(b"-"):
-        return make_unexpected_error(line)
+        return make_unexpected_answer_error(line)
     code, _, text = line[1:].partition(b" ")
     code = next((known for part, known in _CODES_OF_TEXTS if part in text), code)
     if b"max number of clients" in text:
         return BudgetServerError(
             STATE_UNAVAILABLE, f"{_SERVER} has too many clients", "raise `maxclients` of the server"
         )
-    return _known_error(_printable(code)) or make_state_error(f"{_SERVER} reports `{_printable(line[1:])}`")
+    return _known_error(_printable(code)) or make_state_unavailable_error(f"{_SERVER} reports `{_printable(line[1:])}`")
 
 
 def make_login_error(line: bytes) -> StateError:
     """Return the error for a login that failed; shows no text of the server, which may repeat the password."""
     known = _known_error(_printable(line[1:].partition(b" ")[0]))
-    return known or make_state_error(f"{_SERVER} does not accept the login or the database", "look at `budgets.url`")
+    return known or make_state_unavailable_error(
+        f"{_SERVER} does not accept the login or the database", "look at `budgets.url`"
+    )
 
 
 def _known_error(code: str) -> StateError | None:
     if code in _REFUSALS:
         text, hint = _REFUSALS[code]
-        return make_state_error(f"{_SERVER} {text} ({code})", hint)
+        return make_state_unavailable_error(f"{_SERVER} {text} ({code})", hint)
     if code in _FAILURES:
         text, hint = _FAILURES[code]
         return BudgetServerError(STATE_UNAVAILABLE, f"{_SERVER} {text} ({code})", hint)
@@ -68,14 +70,14 @@ def _known_error(code: str) -> StateError | None:
 def _make_eviction_policy_error(policy: str) -> StateError:
     """Return the error for an eviction policy that may reopen a budget."""
     if policy == "?":
-        return make_state_error(f"{_SERVER} does not show its eviction policy", "give the user `+info`")
+        return make_state_unavailable_error(f"{_SERVER} does not show its eviction policy", "give the user `+info`")
     message = f"{_SERVER} may evict budgets: its `maxmemory-policy` is `{policy}`"
-    return make_state_error(message, "set it to `noeviction`, or use a separate server")
+    return make_state_unavailable_error(message, "set it to `noeviction`, or use a separate server")
 
 
-def make_unexpected_error(line: bytes) -> StateError:
+def make_unexpected_answer_error(line: bytes) -> StateError:
     """Return the error for an answer that the script never gives."""
-    return make_state_error(
+    return make_state_unavailable_error(
         f"{_SERVER} gave an unexpected answer, `{_printable(line)}`",
         "does something else listen there?",
     )

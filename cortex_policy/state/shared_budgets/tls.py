@@ -3,8 +3,8 @@
 import socket
 import ssl
 
-from cortex_policy.state import make_state_error
-from cortex_policy.state.shared_budgets.plausible_server_time import compute_remaining_seconds
+from cortex_policy.state import make_state_unavailable_error
+from cortex_policy.state.shared_budgets.plausible_server_time import require_seconds_until_deadline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def wrap_socket(
     owned = socket.socket(fileno=plain.detach())
     try:
         context = load_tls_context(files)
-        owned.settimeout(compute_remaining_seconds(deadline_ns))
+        owned.settimeout(require_seconds_until_deadline(deadline_ns))
         return context.wrap_socket(owned, server_hostname=host)
     except BaseException:
         owned.close()
@@ -50,7 +50,9 @@ def _make_context(files: dict[str, str]) -> ssl.SSLContext:
             context.load_cert_chain(files["ssl_certfile"], files.get("ssl_keyfile"))
     except (OSError, ValueError) as error:
         named = ", ".join(f"`{path}`" for path in files.values())
-        raise make_state_error(f"the files for TLS, {named}, cannot be used: {_first_line(error)}") from None
+        raise make_state_unavailable_error(
+            f"the files for TLS, {named}, cannot be used: {_first_line(error)}"
+        ) from None
     return context
 
 

@@ -25,10 +25,10 @@ def full(root: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     grant.write_text(grant.read_text().replace('"perMinute": 30', f'"perMinute": {WAITERS}'))
     status = root.stat()
     ledger = Ledger((status.st_dev, status.st_ino), find_state_directory())
-    now = ledger_ring.now_ticks
+    now = ledger_ring.read_ticks_since_boot
     with monkeypatch.context() as patch:
         for nth in range(WAITERS):
-            patch.setattr(ledger_ring, "now_ticks", lambda nth=nth: now() - 57 * SECOND + nth * SECOND // 4)
+            patch.setattr(ledger_ring, "read_ticks_since_boot", lambda nth=nth: now() - 57 * SECOND + nth * SECOND // 4)
             assert ledger.take("git-map", "tree", WAITERS).consumed
     return ledger
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from cortex_policy.manage.stamp.verify import verify_stamp
-from cortex_policy.manage.transaction.writer import write_transaction
+from cortex_policy.manage.stamp.verify import find_stamp_mismatches
+from cortex_policy.manage.transaction.writer import open_grants_for_write
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from tests.support.command import result_of
@@ -86,7 +86,7 @@ def version(git: Path) -> int:
     own = Root(str(git.parent.parent.parent.parent), trusts_owner=False)
     stamp = stamps.read_stamp(own)
     assert stamp is not None
-    assert verify_stamp(own) == ()
+    assert find_stamp_mismatches(own) == ()
     return stamp.version
 
 
@@ -308,7 +308,7 @@ def test_a_real_editor_opens_at_the_first_problem(git: Path, start: Start, edito
         pytest.skip(f"{editor} is not installed here; .ci/run installs it")
     head, brace, rest = git.read_text().partition("\n  ")
     good = f'{head}\n  "also": 1,{brace}{rest}'
-    with write_transaction(Root(str(git.parent.parent.parent.parent), trusts_owner=False)) as writer:
+    with open_grants_for_write(Root(str(git.parent.parent.parent.parent), trusts_owner=False)) as writer:
         writer.write("git", git.read_bytes(), good.replace('"also": 1,', '"also": 1,\n  "wrong" 1,').encode())
     child = start(editor)
     child.expect_exact("wrong")

@@ -12,7 +12,7 @@ import pytest
 
 from cortex_policy.check import Call
 from cortex_policy.manage import explain
-from cortex_policy.state.users import find_user_with_write_access, user_label
+from cortex_policy.state.users import find_user_with_write_access, format_user
 from tests.support.answers import answer
 from tests.support.command import PROGRAM
 from tests.support.command import result_of as run
@@ -228,7 +228,7 @@ def test_a_directory_that_is_not_there_yet_is_that_of_its_parent(tmp_path: Path)
     """And a user without a name has a number."""
     steward = find_user_with_write_access(str(tmp_path / "a" / "b" / "c.json"))
     assert (steward.directory, steward.is_caller) == (str(tmp_path), True)
-    assert user_label(CALLER) == f"user {CALLER}"
+    assert format_user(CALLER) == f"user {CALLER}"
 
 
 @pytest.mark.usefixtures("root")

@@ -9,7 +9,7 @@ import pytest
 
 from cortex_policy.cli.commands.hook_install import Agent
 from cortex_policy.core.hooks.payload import AGENTS
-from cortex_policy.manage.hooks.installed_lines import ParsedHookCommand, parse_own_hook_handler
+from cortex_policy.manage.hooks.own_hook_handlers import ParsedHookCommand, parse_own_hook_handler_or_none
 from tests.support.agent_settings import SETTINGS, settings_of
 from tests.support.command import run_command
 
@@ -25,7 +25,7 @@ def handlers_in(text: str) -> list[dict[str, object]]:
 
 def line_in(file: Path) -> ParsedHookCommand:
     """Return the only line of this program in a settings file."""
-    lines = list(filter(None, map(parse_own_hook_handler, handlers_in(file.read_text()))))
+    lines = list(filter(None, map(parse_own_hook_handler_or_none, handlers_in(file.read_text()))))
     assert len(lines) == 1
     return lines[0]
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cortex_policy.core.hooks.payload import AGENTS
-from cortex_policy.manage.hooks.codex_trust import hash_definition
+from cortex_policy.manage.hooks.codex_trust import hash_hook_definition
 from cortex_policy.manage.hooks.handlers import list_all_handlers
 from cortex_policy.manage.hooks.jsonc import parse_jsonc
 from tests.support.agent_settings import install_hook, settings_of
@@ -30,7 +30,7 @@ def trust_in_codex(hash_: str = "") -> None:
     place = list_all_handlers(parse_jsonc(file.read_text()))[0]
     lines = [
         f'[hooks.state."{os.path.realpath(file)}:pre_tool_use:0:0"]',
-        f'trusted_hash = "{hash_ or hash_definition(place)}"',
+        f'trusted_hash = "{hash_ or hash_hook_definition(place)}"',
     ]
     (file.parent / "config.toml").write_text("\n".join(lines) + "\n")
 
@@ -84,7 +84,7 @@ def test_the_hash_of_a_definition_is_that_of_codex() -> None:
     text = '{"hooks":{"PreToolUse":[{"matcher":"*","hooks":[{"type":"command","command":"é x","timeout":2}]}]}}'
     known = '{"event_name":"pre_tool_use","hooks":[{"async":false,"command":"é x","timeout":2,"type":"command"}],"matcher":"*"}'
     place = list_all_handlers(parse_jsonc(text))[0]
-    assert hash_definition(place) == f"sha256:{sha256(known.encode()).hexdigest()}"
+    assert hash_hook_definition(place) == f"sha256:{sha256(known.encode()).hexdigest()}"
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.state import Root, boot_id, default_state_directory
-from cortex_policy.state.enforcement import decide_and_take
-from cortex_policy.state.grants import find_root, read_grant
+from cortex_policy.state import Root, find_default_rate_state_directory, read_boot_id
+from cortex_policy.state.enforcement import decide_and_take_hit
+from cortex_policy.state.grants import find_named_or_only_root, read_grant
 from cortex_policy.state.ledger import format_budget_directory_name
 from tests.support.command import PROGRAM, process_of, run_command
 from tests.support.terminal import Terminal
@@ -28,13 +28,13 @@ THEIRS = f"/dev/shm/cortex-policy-{CALLER}"  # noqa: S108 - the default
 def used(own: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Root]:
     """Use a budget three times as another user, whose state is in the default directory."""
     monkeypatch.delenv("CORTEX_POLICY_STATE_DIR")
-    root = find_root(str(own))
+    root = find_named_or_only_root(str(own))
     status = own.stat()
-    budgets = Path(THEIRS, format_budget_directory_name((status.st_dev, status.st_ino), boot_id()))
+    budgets = Path(THEIRS, format_budget_directory_name((status.st_dev, status.st_ino), read_boot_id()))
     with by_caller():
-        assert default_state_directory() == THEIRS
+        assert find_default_rate_state_directory() == THEIRS
         for _ in range(3):
-            assert decide_and_take(read_grant(root, "git"), "tree", {})
+            assert decide_and_take_hit(read_grant(root, "git"), "tree", {})
     yield root
     shutil.rmtree(budgets)
     with suppress(OSError):  # another test uses it

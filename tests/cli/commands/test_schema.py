@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from cortex_policy.manage.editor_schema import read_packaged_schema
-from cortex_policy.schema.document import json_schema
+from cortex_policy.schema.grant_document import make_grant_json_schema
 from tests.support.command import run_command as run
 from tests.support.roots import grant_file
 
@@ -16,7 +16,7 @@ def codes() -> set[str]:
 
 def test_the_schema_is_printed(root: Path) -> None:
     """Whatever lies around; nothing is written."""
-    assert json.loads(run("schema").stdout) == json.loads(run("schema", "--json").stdout) == json_schema()
+    assert json.loads(run("schema").stdout) == json.loads(run("schema", "--json").stdout) == make_grant_json_schema()
     assert not (root / ".cortex" / "policy" / "grant.schema.json").exists()
 
 

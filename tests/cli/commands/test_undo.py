@@ -235,7 +235,7 @@ def test_a_history_that_is_off_is_reported(written: Path, monkeypatch: pytest.Mo
 
 def test_another_writer_is_waited_for(written: Path) -> None:
     """Or named at once."""
-    held = "from cortex_policy.manage.transaction.writer import write_transaction; from cortex_policy.state import Root; import sys\nwith write_transaction(Root(sys.argv[1], trusts_owner=True)):\n print(1, flush=True)\n sys.stdin.read()"
+    held = "from cortex_policy.manage.transaction.writer import open_grants_for_write; from cortex_policy.state import Root; import sys\nwith open_grants_for_write(Root(sys.argv[1], trusts_owner=True)):\n print(1, flush=True)\n sys.stdin.read()"
     words = [sys.executable, "-c", held, str(written)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdin is not None

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.cli.output.table_layout import fold_text, format_table_lines, measure_cell_width
+from cortex_policy.cli.output.table_layout import format_table_lines, measure_text_width, wrap_text
 
 COLUMNS = ("ID", "ACTIONS", "STATE")
 ROWS = [("git", "tree, snippet, search", "ok"), ("model-gateway", "chat", "unstamped")]
@@ -57,7 +57,7 @@ def test_no_character_is_lost_at_any_width(rows: list[tuple[str, str, str]], wid
     printed = [char for char in "".join(lines) if char not in " ACDEINOST"]  # the heads alone have capitals
     assert sorted(printed) == sorted("".join("".join(row) for row in rows).replace(" ", ""))
     if width >= len("ACTIONS") + 4:
-        assert max(map(measure_cell_width, lines)) <= width
+        assert max(map(measure_text_width, lines)) <= width
 
 
 @pytest.mark.parametrize(
@@ -73,4 +73,4 @@ def test_no_character_is_lost_at_any_width(rows: list[tuple[str, str, str]], wid
 )
 def test_a_text_folds_at_spaces_else_anywhere(text: str, width: int, lines: list[str]) -> None:
     """A wide character takes two cells."""
-    assert fold_text(text, width) == lines
+    assert wrap_text(text, width) == lines

@@ -29,7 +29,9 @@ def test_a_write_whose_stamp_the_disk_refuses_has_no_version(
     words: tuple[str, ...], json_option: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """People read which write stamps it, programs null; the write was made."""
-    patch_writes(monkeypatch, fail_at(3, atomic_write.atomic_replace, full_disk()))  # pending, the grant, the stamp
+    patch_writes(
+        monkeypatch, fail_at(3, atomic_write.replace_file_atomically, full_disk())
+    )  # pending, the grant, the stamp
     said = run(*words, *json_option).stdout
     if not json_option:
         assert "not stamped yet, as the disk refused it; the next write stamps it" in said

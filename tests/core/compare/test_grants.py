@@ -7,7 +7,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cortex_policy.core.arguments import find_declaration_problem, find_value_violation, format_first_argument_violation
+from cortex_policy.core.arguments import (
+    find_declaration_problem,
+    find_first_argument_violation_text,
+    find_value_violation_text,
+)
 from cortex_policy.core.compare.declarations import accepts_nothing, is_subset
 from cortex_policy.core.compare.grants import compare_grants, format_grant_summary
 from cortex_policy.core.compare.verdicts import BOTH, NARROWED, SAME, WIDENED, combine_verdicts, widens
@@ -15,7 +19,7 @@ from cortex_policy.core.decode import DATA_CLASSES
 from cortex_policy.core.ecma_regex import SharedSteps
 from cortex_policy.core.engine import DEFAULTS, find_denial_before_rate, find_matching_scope
 from cortex_policy.core.model import Grant, Rate, Request, ResolvedPath, Settings
-from cortex_policy.core.path_arguments import path_arguments
+from cortex_policy.core.path_arguments import find_path_arguments
 from tests.support.chance import chance
 from tests.support.work import counted
 
@@ -233,7 +237,7 @@ CALLS: list[dict[str, object]] = [
 
 def request(grant: Grant, action: str, args: dict[str, object]) -> Request:
     """Return a call whose paths were looked up in the world."""
-    found = ((label, given) for label, given, _ in path_arguments(grant, args) if given is not None)
+    found = ((label, given) for label, given, _ in find_path_arguments(grant, args) if given is not None)
     return Request(action, args, tuple(
         ResolvedPath(label, given, collapsed, landed, landed, fault, guard)
         for label, given in found for collapsed, landed, fault, guard in [WORLD.get(given, (given, given, "", ""))]
@@ -310,11 +314,13 @@ def test_no_declaration_is_wrongly_inside_another(pair: tuple[dict[str, Any], di
     one, two = ({"a": declaration} for declaration in pair)
     for old, new in ((one, two), (two, one), ({}, one), (one, {})):
         meets = [
-            value for value in [*VALUES, "abc", "docs", "xx"] if not format_first_argument_violation(new, {"a": value})
+            value
+            for value in [*VALUES, "abc", "docs", "xx"]
+            if not find_first_argument_violation_text(new, {"a": value})
         ]
         assert not (meets and accepts_nothing(new, "a"))
         if is_subset(new, old, "a"):
-            assert not [value for value in meets if format_first_argument_violation(old, {"a": value})]
+            assert not [value for value in meets if find_first_argument_violation_text(old, {"a": value})]
     assert is_subset(one, {"a": dict(reversed(pair[0].items()))}, "a")
 
 
@@ -417,19 +423,19 @@ def nested(declaration: dict[str, Any], depth: int, **members: Any) -> dict[str,
 def test_arrays_in_arrays_are_looked_through_once(inner: dict[str, Any]) -> None:
     """Not once more for each array around them."""
     old, new = (nested(inner, 60, minItems=1, maxItems=most) for most in (2, 3))
-    with counted(find_declaration_problem, find_value_violation) as work:
+    with counted(find_declaration_problem, find_value_violation_text) as work:
         assert became("args", changed(args={"x": old}), changed(args={"x": new}))[0] == WIDENED
     assert work["find_declaration_problem"] < 60 * 12
-    assert work["find_value_violation"] < 60 * 12
+    assert work["find_value_violation_text"] < 60 * 12
 
 
 @pytest.mark.parametrize("more", [{}, {"minLength": 1}])
 def test_a_value_repeated_in_a_list_is_compared_once(more: dict[str, Any]) -> None:
     """A grant of 1 MiB may have it half a million times."""
     old, new = {"enum": ["a"] * 10_000, **more}, {"enum": ["a"] * 9_000 + ["b"], **more}
-    with counted(find_value_violation) as work:
+    with counted(find_value_violation_text) as work:
         assert became("args", changed(args={"x": old}), changed(args={"x": new}))[0] == WIDENED
-    assert work["find_value_violation"] < 20
+    assert work["find_value_violation_text"] < 20
 
 
 def test_values_that_match_nothing_in_a_list_use_up_steps() -> None:

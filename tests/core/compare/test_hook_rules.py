@@ -8,7 +8,7 @@ from cortex_policy.core.compare.hook_rules import compare_hook_rules
 from cortex_policy.core.compare.verdicts import NARROWED, SAME, WIDENED, widens
 from cortex_policy.core.hooks.hook_rules import HookRules
 from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
-from cortex_policy.core.hooks.hooks_toml_problems import decode_rules
+from cortex_policy.core.hooks.hooks_toml_problems import check_and_decode_rules_document
 from cortex_policy.core.hooks.payload import ToolCall
 from cortex_policy.core.hooks.ruling import apply_rules
 from tests.support.chance import chance
@@ -207,7 +207,7 @@ def test_what_is_called_narrower_lets_no_call_pass_that_was_denied(
     documents: tuple[dict[str, object], dict[str, object]],
 ) -> None:
     """And needs all that it needed; what is called the same is the same."""
-    old, new = map(decode_rules, documents)
+    old, new = map(check_and_decode_rules_document, documents)
     verdict = compare_hook_rules(old, new).verdict
     if widens(verdict):
         return

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cortex_policy.core.hooks.globs import find_glob_start
+from cortex_policy.core.hooks.globs import find_path_before_wildcard
 from cortex_policy.core.hooks.tool_inputs import InputError
 
 
@@ -16,7 +16,7 @@ from cortex_policy.core.hooks.tool_inputs import InputError
 )  # fmt: skip
 def test_the_path_ends_before_the_first_wildcard(pattern: str, directory: str) -> None:
     """At a whole component."""
-    assert find_glob_start(pattern) == directory
+    assert find_path_before_wildcard(pattern) == directory
 
 
 @pytest.mark.parametrize(
@@ -50,4 +50,4 @@ def test_the_path_ends_before_the_first_wildcard(pattern: str, directory: str) -
 def test_a_pattern_that_may_lead_out_is_refused(pattern: str) -> None:
     """A `..` behind a wildcard, or an alternative that starts elsewhere."""
     with pytest.raises(InputError):
-        find_glob_start(pattern)
+        find_path_before_wildcard(pattern)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.hooks.guarded_files import READERS, find_command_word_denial, find_guarded_path_denial
+from cortex_policy.core.hooks.guarded_files import READERS, find_guarded_path_denial_text, find_guarded_word_denial_text
 from cortex_policy.core.hooks.hook_rules import HookRules
 from tests.support.hook_calls import HOME, call, ruling
 
@@ -75,7 +75,7 @@ def test_the_directory_of_all_files_can_be_listed() -> None:
     """Then each path is guarded."""
     all_listed = HookRules("pass", ("/",), ())
     assert ruling(call("Write", inputs={"file_path": "x"}), all_listed).denial
-    assert find_command_word_denial("cat /etc/hosts", ("/repo",), all_listed, HOME)
+    assert find_guarded_word_denial_text("cat /etc/hosts", ("/repo",), all_listed, HOME)
 
 
 @pytest.mark.parametrize("path", ["x\0y", ".env\0", "\ud800"])
@@ -122,7 +122,14 @@ def test_a_reader_is_known_by_its_exact_name_and_is_never_an_mcp_tool() -> None:
     """A server may call anything `read_file`."""
     assert is_denied(".codex/config.toml", "read")
     assert is_denied(".codex/config.toml", "NotebookRead")
-    assert ruling(call("read_file", mcp=(("s", "read_file"),), inputs={"path": ".codex/x"}), PASS).denial
+    assert ruling(
+        call(
+            "read_file",
+            mcp=(("s", "read_file"),),
+            inputs={"path": ".codex/x"},
+        ),
+        PASS,
+    ).denial
 
 
 @pytest.mark.parametrize(
@@ -169,10 +176,10 @@ def test_the_caller_gets_each_way_to_resolve() -> None:
 def test_where_a_path_resolves_to_is_asked_in_the_same_way() -> None:
     """By the place that the kernel found."""
     one = call("Write")
-    assert find_guarded_path_denial("/repo/.claude/settings.json", one, PASS)
-    assert find_guarded_path_denial("/opt/config/x", one, PASS)
-    assert find_guarded_path_denial("/repo/src/x", one, PASS) == ""
-    assert find_guarded_path_denial("/", one, PASS) == ""
+    assert find_guarded_path_denial_text("/repo/.claude/settings.json", one, PASS)
+    assert find_guarded_path_denial_text("/opt/config/x", one, PASS)
+    assert find_guarded_path_denial_text("/repo/src/x", one, PASS) == ""
+    assert find_guarded_path_denial_text("/", one, PASS) == ""
 
 
 @given(st.sampled_from(GUARDED), st.text("ab./", max_size=12), st.sampled_from(ENDS), st.randoms())
@@ -197,9 +204,9 @@ def test_a_guarded_name_in_any_case_and_depth_is_denied(path: str, top: str, end
 )  # fmt: skip
 def test_a_shell_word_that_names_a_guarded_file_denies(command: str) -> None:
     """Split at blanks, quotes and `= : , ; | & < > ( )`, and once more without quotes."""
-    assert find_command_word_denial(command, ("/repo",), PASS, HOME)
+    assert find_guarded_word_denial_text(command, ("/repo",), PASS, HOME)
     if "opt" not in command.casefold():  # which is listed
-        assert find_command_word_denial(command, ("/repo",), HookRules("pass", (), ()), HOME)
+        assert find_guarded_word_denial_text(command, ("/repo",), HookRules("pass", (), ()), HOME)
 
 
 @pytest.mark.parametrize(
@@ -212,11 +219,11 @@ def test_a_shell_word_that_names_a_guarded_file_denies(command: str) -> None:
 )  # fmt: skip
 def test_other_shell_words_do_not_deny(command: str) -> None:
     """Names are compared whole."""
-    assert find_command_word_denial(command, ("/repo",), PASS, HOME) == ""
+    assert find_guarded_word_denial_text(command, ("/repo",), PASS, HOME) == ""
 
 
 def test_a_bare_name_in_a_directory_of_an_agent_is_a_guarded_file() -> None:
     """The shell may have changed into it."""
-    assert find_command_word_denial("cat > settings.json", ("/repo/.claude",), PASS, HOME)
-    assert find_command_word_denial("rm hooks/x", ("/repo", "/repo/.github"), PASS, HOME)
-    assert find_command_word_denial("cat > settings.json", ("/repo",), PASS, HOME) == ""
+    assert find_guarded_word_denial_text("cat > settings.json", ("/repo/.claude",), PASS, HOME)
+    assert find_guarded_word_denial_text("rm hooks/x", ("/repo", "/repo/.github"), PASS, HOME)
+    assert find_guarded_word_denial_text("cat > settings.json", ("/repo",), PASS, HOME) == ""

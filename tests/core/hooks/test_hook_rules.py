@@ -5,8 +5,12 @@ from typing import Any
 
 import pytest
 
-from cortex_policy.core.hooks.hook_rules import HookRule, HookRules, decode_rules_document, rules_to_document
-from cortex_policy.core.hooks.hooks_toml_problems import HookRulesError, decode_rules, find_hooks_toml_problems
+from cortex_policy.core.hooks.hook_rules import HookRule, HookRules, decode_valid_rules_document, rules_to_document
+from cortex_policy.core.hooks.hooks_toml_problems import (
+    HookRulesError,
+    check_and_decode_rules_document,
+    find_rules_document_problems,
+)
 from tests.support.hook_calls import RULES
 
 RULE = {"tools": ["Write"], "grant": "fs.write", "action": "write"}
@@ -19,15 +23,15 @@ def document(*rules: dict[str, Any], **members: Any) -> dict[str, Any]:
 
 def problem(given: object) -> tuple[tuple[str | int, ...], str]:
     """Return the keys and the message of the only problem."""
-    (one,) = find_hooks_toml_problems(given)
+    (one,) = find_rules_document_problems(given)
     with pytest.raises(HookRulesError):
-        decode_rules(given)
+        check_and_decode_rules_document(given)
     return one.keys, one.message
 
 
 def test_every_key_is_decoded() -> None:
     """As docs/hooks.md lists them."""
-    decoded = decode_rules(
+    decoded = check_and_decode_rules_document(
         document(
             {
                 "tools": ["Write", "Web*"], "mcp": ["files/*"], "agents": ["claude"], "subagents": ["reviewer"],
@@ -46,13 +50,15 @@ def test_every_key_is_decoded() -> None:
 
 def test_missing_rules_deny() -> None:
     """No rule, no guarded files, and a call that no rule fits is denied."""
-    assert decode_rules({"format": 1}) == HookRules("deny", (), ())
-    assert decode_rules(document(RULE)).rules[0] == HookRule(("Write",), grant="fs.write", action="write")
+    assert check_and_decode_rules_document({"format": 1}) == HookRules("deny", (), ())
+    assert check_and_decode_rules_document(document(RULE)).rules[0] == HookRule(
+        ("Write",), grant="fs.write", action="write"
+    )
 
 
 def test_an_empty_list_of_sub_agents_differs_from_a_missing_one() -> None:
     """`[]` is the main agent alone."""
-    empty, absent = decode_rules(document(RULE | {"subagents": []}, RULE)).rules
+    empty, absent = check_and_decode_rules_document(document(RULE | {"subagents": []}, RULE)).rules
     assert empty.subagents == ()
     assert absent.subagents is None
 
@@ -60,10 +66,20 @@ def test_an_empty_list_of_sub_agents_differs_from_a_missing_one() -> None:
 def test_rules_come_back_from_their_document() -> None:
     """The copy that a hook reads says what the file says."""
     for text in (RULES, "format = 1", 'format = 1\nunmapped = "pass"'):
-        decoded = decode_rules(tomllib.loads(text))
-        assert decode_rules(rules_to_document(decoded)) == decode_rules_document(rules_to_document(decoded)) == decoded
-    decoded = decode_rules(document({"tools": ["a"], "decide": "deny", "subagents": []}, RULE | {"no_path": True}))
-    assert decode_rules(rules_to_document(decoded)) == decode_rules_document(rules_to_document(decoded)) == decoded
+        decoded = check_and_decode_rules_document(tomllib.loads(text))
+        assert (
+            check_and_decode_rules_document(rules_to_document(decoded))
+            == decode_valid_rules_document(rules_to_document(decoded))
+            == decoded
+        )
+    decoded = check_and_decode_rules_document(
+        document({"tools": ["a"], "decide": "deny", "subagents": []}, RULE | {"no_path": True})
+    )
+    assert (
+        check_and_decode_rules_document(rules_to_document(decoded))
+        == decode_valid_rules_document(rules_to_document(decoded))
+        == decoded
+    )
 
 
 @pytest.mark.parametrize(
@@ -150,19 +166,19 @@ def test_a_problem_of_a_rule_is_named(members: dict[str, Any], keys: tuple[str |
 def test_the_error_names_the_rule_by_its_number() -> None:
     """It counts from 1, as people do."""
     with pytest.raises(HookRulesError, match="rule 2: unknown key `x`"):
-        decode_rules(document(RULE, RULE | {"x": 1}))
+        check_and_decode_rules_document(document(RULE, RULE | {"x": 1}))
 
 
 def test_every_problem_is_reported() -> None:
     """Not only the first."""
     bad = {"tols": ["Write"], "grant": "fs.write", "action": 1, "no_path": 2}
-    assert len(find_hooks_toml_problems(document(bad, bad, unmapped=3))) == 9
+    assert len(find_rules_document_problems(document(bad, bad, unmapped=3))) == 9
 
 
 def test_a_mistyped_word_gets_the_one_that_was_meant() -> None:
     """Keys, agents and choices."""
     hints = [
         one.hint
-        for one in find_hooks_toml_problems(document(RULE | {"ignor": [], "agents": ["codx"]}, unmapped="denny"))
+        for one in find_rules_document_problems(document(RULE | {"ignor": [], "agents": ["codx"]}, unmapped="denny"))
     ]
     assert hints == ["did you mean `deny`?", "did you mean `ignore`?", "did you mean `codex`?"]

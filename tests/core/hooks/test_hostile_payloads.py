@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cortex_policy.core.decode import MalformedError
-from cortex_policy.core.hooks.denials import format_denial_output
+from cortex_policy.core.hooks.denials import make_denial_outputs
 from cortex_policy.core.hooks.hook_rules import HookRules
 from cortex_policy.core.hooks.payload import AGENTS, PayloadError, detect_agent
 from cortex_policy.core.hooks.ruling import Ruling
@@ -44,13 +44,13 @@ def judge(data: bytes) -> list[Ruling]:
     try:
         one = read(data, "claude")
     except (MalformedError, PayloadError) as error:
-        format_denial_output("", str(error))
+        make_denial_outputs("", str(error))
         return []
     assert one.agent in AGENTS
     answers = [ruling(one, given_rules) for given_rules in RULES]
     for answer in answers:
         assert not (answer.denial and answer.checks)
-        format_denial_output(one.agent, answer.denial)
+        make_denial_outputs(one.agent, answer.denial)
     return answers
 
 

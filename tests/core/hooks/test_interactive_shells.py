@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cortex_policy.core.hooks.interactive_shells import starts_interactive_shell
-from cortex_policy.core.hooks.shell_input import ShellSyntaxError
+from cortex_policy.core.hooks.simple_commands import ShellSyntaxError
 
 BARE = [
     "sh", "bash", "rbash", " zsh ", "/bin/bash", "./bash", "bash.exe", "bash -i", "bash -l", "bash --norc -i", "bash -x",

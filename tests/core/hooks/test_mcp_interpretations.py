@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cortex_policy.core.hooks.ruling import Ruling, add_extra_paths, apply_rules, find_unclear_argument
+from cortex_policy.core.hooks.ruling import Ruling, add_paths_to_arguments, apply_rules, find_misread_mcp_argument_text
 from cortex_policy.core.model import Grant, Rate
 from tests.support.hook_calls import HOME, call, one_rule
 
@@ -18,7 +18,7 @@ def denial(rule: str, plain: frozenset[str] = frozenset(), **inputs: Any) -> str
     ruling = apply_rules(call("s/t", mcp=(("s", "t"),), inputs=inputs, plain_texts=plain), one_rule(rule), HOME)
     if ruling.denial:
         return ruling.denial
-    return "".join(find_unclear_argument(GRANT, check) for check in ruling.checks)
+    return "".join(find_misread_mcp_argument_text(GRANT, check) for check in ruling.checks)
 
 
 def nested(rule: str, **inputs: Any) -> Ruling:
@@ -29,13 +29,13 @@ def nested(rule: str, **inputs: Any) -> Ruling:
 def nested_denial(rule: str, **inputs: Any) -> str:
     """Return why such a call is denied before its paths are looked at."""
     ruling = nested(rule, **inputs)
-    return ruling.denial or "".join(find_unclear_argument(GRANT, check) for check in ruling.checks)
+    return ruling.denial or "".join(find_misread_mcp_argument_text(GRANT, check) for check in ruling.checks)
 
 
 def judged_paths(**inputs: Any) -> object:
     """Return the paths that the grant judges besides those that are arguments themselves."""
     ruling = apply_rules(call("s/t", mcp=(("s", "t"),), inputs=inputs), one_rule(RULE), HOME)
-    return add_extra_paths(GRANT, ruling.checks[0]).get("paths")
+    return add_paths_to_arguments(GRANT, ruling.checks[0]).get("paths")
 
 
 @pytest.mark.parametrize("name", ["Mode", "MODE", "mode ", "modE", "mo_de", "mo-De", "\ufeffmode"])
@@ -145,8 +145,8 @@ def test_paths_in_texts_at_any_depth_are_judged_if_the_tool_may_read_them() -> N
         {"source": {"b": text}},
     ):
         ruling = nested(RULE, **inputs)
-        assert add_extra_paths(GRANT, ruling.checks[0])["paths"] == ["/etc/x"]
-        assert "paths" not in add_extra_paths(GRANT, nested(RULE, content=inputs).checks[0])
+        assert add_paths_to_arguments(GRANT, ruling.checks[0])["paths"] == ["/etc/x"]
+        assert "paths" not in add_paths_to_arguments(GRANT, nested(RULE, content=inputs).checks[0])
     assert judged_paths(a=[{"b": text}]) is None
     assert not nested_denial(RULE, a=[{"content": '{"a": 1, "a": 2}', "b": "[no json"}])
 
@@ -190,4 +190,4 @@ def test_the_tools_of_the_agent_itself_read_inputs_as_they_are() -> None:
     inputs = {"Mode": "w", "edits": '[{"path": ".env"}]'}
     ruling = apply_rules(call("T", inputs=inputs), rules, HOME)
     assert not ruling.denial
-    assert find_unclear_argument(GRANT, ruling.checks[0]) == ""
+    assert find_misread_mcp_argument_text(GRANT, ruling.checks[0]) == ""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cortex_policy.core.hooks.denials import format_denial_for_model
+from cortex_policy.core.hooks.denials import escape_reason_for_model
 from cortex_policy.core.hooks.reasons import format_error_denial, format_grant_denial
 from cortex_policy.core.hooks.ruling import GrantCheck
 from cortex_policy.core.hooks.ruling_denial import format_ruling_denial
@@ -114,7 +114,7 @@ def test_a_reason_stays_short_whatever_it_is_about() -> None:
         reason(Decision(ACTION_NOT_ALLOWED), large), reason(Decision(PATH_OUTSIDE_SCOPE, "x" * 10**6), large),
         format_ruling_denial("t" * 10**5, "y" * 10**6, is_final=False),
     ):  # fmt: skip
-        shown = format_denial_for_model(text)
+        shown = escape_reason_for_model(text)
         assert len(shown.encode()) <= 2000
         assert text.isascii()
         assert shown.split()[-5:] == text.split()[-5:]

@@ -87,7 +87,12 @@ def test_a_rule_may_pass_or_deny_without_a_grant() -> None:
 
 @pytest.mark.parametrize(
     ("pattern", "tool", "part"),
-    [("*", "Write", "Write"), ("Web*", "WebFetch", "Fetch"), ("*_file", "read_file", "read"), ("a*c", "abc", "b")],
+    [
+        ("*", "Write", "Write"),
+        ("Web*", "WebFetch", "Fetch"),
+        ("*_file", "read_file", "read"),
+        ("a*c", "abc", "b"),
+    ],
 )
 def test_tool_is_what_the_star_stands_for(pattern: str, tool: str, part: str) -> None:
     """In the action."""

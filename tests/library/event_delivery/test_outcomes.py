@@ -11,9 +11,9 @@ from cortex_policy.library.event_delivery.outcomes import (
     MAX_DELAY_SECONDS,
     MAX_RETRY_AFTER_SECONDS,
     Outcome,
-    classify_status,
-    parse_retry_after,
-    retry_delay,
+    classify_http_status,
+    compute_retry_delay,
+    parse_retry_after_or_zero,
 )
 
 NOW = 1_764_500_000.0
@@ -30,7 +30,7 @@ NOW = 1_764_500_000.0
 )
 def test_a_status_says_what_becomes_of_the_event(outcome: Outcome, statuses: tuple[int, ...]) -> None:
     """Only what is the event's own fault refuses it; an address or a token can be fixed."""
-    assert {classify_status(status) for status in statuses} == {outcome}
+    assert {classify_http_status(status) for status in statuses} == {outcome}
 
 
 @pytest.mark.parametrize(
@@ -46,18 +46,18 @@ def test_a_status_says_what_becomes_of_the_event(outcome: Outcome, statuses: tup
 )  # fmt: skip
 def test_retry_after_is_read_in_both_forms(text: str | None, seconds: float) -> None:
     """A number of seconds, or a date; at most an hour."""
-    assert parse_retry_after(text, NOW) == seconds
+    assert parse_retry_after_or_zero(text, NOW) == seconds
 
 
 @given(st.integers(1, 10_000), st.sampled_from([Outcome.LATER, Outcome.WRONG_ADDRESS]), st.text(max_size=40))
 def test_a_delay_is_bounded_whatever_a_receiver_sends(failures: int, outcome: Outcome, text: str) -> None:
     """Never none, never more than an hour."""
-    assert FIRST_DELAY_SECONDS / 2 <= retry_delay(failures, outcome, text, NOW) <= MAX_RETRY_AFTER_SECONDS
+    assert FIRST_DELAY_SECONDS / 2 <= compute_retry_delay(failures, outcome, text, NOW) <= MAX_RETRY_AFTER_SECONDS
 
 
 def test_delays_grow_up_to_a_minute() -> None:
     """Each is at least half of twice the one before."""
-    delays = [retry_delay(number, Outcome.LATER, None, NOW) for number in range(1, 40)]
+    delays = [compute_retry_delay(number, Outcome.LATER, None, NOW) for number in range(1, 40)]
     assert all(delay <= MAX_DELAY_SECONDS for delay in delays)
     assert delays[-1] >= MAX_DELAY_SECONDS / 2
-    assert retry_delay(1, Outcome.LATER, "20", NOW) == 20.0
+    assert compute_retry_delay(1, Outcome.LATER, "20", NOW) == 20.0

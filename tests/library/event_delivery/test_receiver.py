@@ -14,11 +14,15 @@ import pytest
 
 from cortex_policy.core.model import UsageError
 from cortex_policy.library.event_delivery import receiver as receiver_module
+from cortex_policy.library.event_delivery.event_requests import (
+    STRUCTURED,
+    EventRequest,
+    make_headers_and_body_of_events,
+)
 from cortex_policy.library.event_delivery.receiver import Answer, DeliveryError, EventReceiver
-from cortex_policy.library.event_delivery.requests import STRUCTURED, EventRequest, make_request
 from tests.support.event_receiver import Receiver, format_event_line, free_port
 
-REQUEST: EventRequest = make_request([format_event_line("1")], STRUCTURED)
+REQUEST: EventRequest = make_headers_and_body_of_events([format_event_line("1")], STRUCTURED)
 
 
 @pytest.fixture(scope="module")

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.audit.files import list_log_files
-from cortex_policy.manage.audit.query import CallFilter, count_calls, filter_calls
+from cortex_policy.manage.audit.log_files import list_log_files
+from cortex_policy.manage.audit.query import CallFilter, count_calls, decode_matching_calls_with_lines
 from cortex_policy.manage.audit.reader import (
     MAX_LINE_BYTES,
     ReadCounts,
     decode_calls,
-    decode_grant_calls,
+    decode_calls_decided_by_grants,
     parse_since,
     read_last_lines,
     read_lines_of_logs,
@@ -241,7 +241,7 @@ def test_the_first_line_of_a_log_may_be_of_any_length(tmp_path: Path) -> None:
 def test_names_of_any_length_are_cut_in_counts() -> None:
     """Ten thousand kinds of calls are kept."""
     lines = [event(n, f"{n}{'x' * 100_000}", grant="g" * 100_000).encode() for n in range(3)]
-    found = count_calls(filter_calls(lines, CallFilter(), ReadCounts()), 10)
+    found = count_calls(decode_matching_calls_with_lines(lines, CallFilter(), ReadCounts()), 10)
     assert len(found.kinds) == 3
     assert max(len(word) for kind, _ in found.kinds for word in kind) <= 4_100
 
@@ -251,5 +251,5 @@ def test_a_call_whose_arguments_were_too_long_is_one_that_cannot_be_decided_agai
     line = GOOD.replace('"args": {}', '"args": null').encode()
     assert read(line)[0] == 1
     tally = ReadCounts()
-    assert len(list(decode_grant_calls([line, GOOD.encode()], "/r", tally))) == 1
+    assert len(list(decode_calls_decided_by_grants([line, GOOD.encode()], "/r", tally))) == 1
     assert tally.unreadable == 1

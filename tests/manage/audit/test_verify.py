@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.model import Settings, UsageError
 from cortex_policy.manage.audit import verify as audit_verify
-from cortex_policy.manage.audit.files import list_log_files, open_logs
+from cortex_policy.manage.audit.log_files import list_log_files, open_logs
 from cortex_policy.manage.audit.tail import tail_log
 from cortex_policy.manage.audit.verify import VerifyResult
 from cortex_policy.state.audit_log import AuditLog
-from cortex_policy.state.audit_record import emit_event
+from cortex_policy.state.audit_record import record_answered_call
 from cortex_policy.state.enforcement import AuditedCall
 
 
@@ -28,7 +28,7 @@ def write(log: Path, lines: int, *, most: int = 0, keep: int = 1000) -> None:
         one = AuditLog(settings)
         trail = AuditedCall("git", "tree", {"n": number, "text": "x" * (number % 50)}, 1, peek=False)
         trail.settings = settings
-        emit_event(trail, None, one)
+        record_answered_call(trail, None, one)
         one.close()
 
 

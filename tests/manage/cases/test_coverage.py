@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from cortex_policy.core.arguments import find_value_violation
+from cortex_policy.core.arguments import find_value_violation_text
 from cortex_policy.core.decode import decode_grant
 from cortex_policy.core.model import REASONS
 from cortex_policy.manage.cases.coverage import Coverage, measure_coverage
 from cortex_policy.manage.cases.model import NANOSECONDS, Case, CaseFile
 from cortex_policy.manage.cases.runner import GrantUnderTest, run_case_file
-from cortex_policy.manage.cases.suite import coverage_percent
+from cortex_policy.manage.cases.suite import compute_coverage_percent
 from tests.support.roots import GIT
 from tests.support.work import counted
 
@@ -36,7 +36,7 @@ def cover(grant: dict[str, Any], *files: list[Case]) -> Coverage:
 def test_a_grant_without_cases_is_untested() -> None:
     """All of it."""
     found = cover(GIT)
-    assert (found.is_tested, found.met, coverage_percent([found])) == (False, (), 0)
+    assert (found.is_tested, found.met, compute_coverage_percent([found])) == (False, (), 0)
 
 
 def test_only_cases_that_pass_count() -> None:
@@ -108,7 +108,7 @@ def test_sensitive_data_requires_a_case_with_its_obligation() -> None:
 
 def test_coverage_without_requirements_is_complete() -> None:
     """As for a root without grants."""
-    assert coverage_percent([]) == 100
+    assert compute_coverage_percent([]) == 100
 
 
 def nested(declaration: dict[str, Any], depth: int) -> dict[str, Any]:
@@ -124,10 +124,10 @@ def nested(declaration: dict[str, Any], depth: int) -> dict[str, Any]:
 )
 def test_requirements_that_take_too_many_steps_are_skipped(declaration: dict[str, Any]) -> None:
     """Values of arrays in arrays are arrays in arrays, and each is tried against each keyword."""
-    with counted(find_value_violation) as work:
+    with counted(find_value_violation_text) as work:
         found = cover({**ONE, "args": {"x": declaration}})
     assert "its values take more than" in found.unmet[-1]
-    assert work["find_value_violation"] < 300_000
+    assert work["find_value_violation_text"] < 300_000
 
 
 @pytest.mark.parametrize(

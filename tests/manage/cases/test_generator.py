@@ -13,10 +13,10 @@ from cortex_policy.core.decode import decode_grant
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.cases.coverage import Coverage
 from cortex_policy.manage.cases.model import CaseFile
-from cortex_policy.manage.cases.parser import read_case_file
+from cortex_policy.manage.cases.parser import read_case_file_collecting_errors
 from cortex_policy.manage.cases.runner import GrantUnderTest, run_case_file
-from cortex_policy.manage.cases.scaffold import generate_cases_with_coverage, write_first_cases
-from cortex_policy.manage.cases.serializer import generated_cases_to_toml
+from cortex_policy.manage.cases.scaffold import generate_case_file_with_coverage, write_first_cases
+from cortex_policy.manage.cases.serializer import format_generated_cases_as_toml
 from cortex_policy.state import Root
 from tests.support.checkout import CHECKOUT
 from tests.support.json_documents import grants
@@ -36,10 +36,10 @@ def subject(document: dict[str, Any]) -> GrantUnderTest:
 
 def first(document: dict[str, Any], directory: Path) -> tuple[CaseFile, Coverage]:
     """Return the first cases of a grant, as they are read back, and what they show."""
-    made, cover = generate_cases_with_coverage(subject(document), "x")
+    made, cover = generate_case_file_with_coverage(subject(document), "x")
     file = directory / "git.cases.toml"
-    file.write_text(generated_cases_to_toml(made), encoding="utf-8")
-    return read_case_file(str(file), "x"), cover
+    file.write_text(format_generated_cases_as_toml(made), encoding="utf-8")
+    return read_case_file_collecting_errors(str(file), "x"), cover
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

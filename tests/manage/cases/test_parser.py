@@ -10,7 +10,7 @@ import pytest
 
 from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.manage.cases.model import MAX_CASES, CaseFile
-from cortex_policy.manage.cases.parser import read_case_file
+from cortex_policy.manage.cases.parser import read_case_file_collecting_errors
 
 HEAD = 'grant = "git"\n'
 CASE = '\n[[case]]\nname = "a"\naction = "tree"\nexpect = "allowed"\n'
@@ -20,7 +20,7 @@ def given(directory: Path, text: str, suffix: str = "toml") -> CaseFile:
     """Read a case file with this text."""
     file = directory / f"x.cases.{suffix}"
     file.write_text(text)
-    return read_case_file(str(file), "x")
+    return read_case_file_collecting_errors(str(file), "x")
 
 
 def test_only_the_first_errors_of_a_file_are_searched(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_case_file_that_is_not_a_regular_file_is_refused_at_once(tmp_path: Pat
     (tmp_path / "d.cases.toml").mkdir()
     (tmp_path / "big.cases.toml").write_bytes(b"#" * (1 << 20) + b"#")
     for name in ("pipe", "d", "none", "big"):
-        assert read_case_file(str(tmp_path / f"{name}.cases.toml"), name).errors, name
+        assert read_case_file_collecting_errors(str(tmp_path / f"{name}.cases.toml"), name).errors, name
 
 
 def test_a_device_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +126,7 @@ def test_a_device_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         return real(path, flags)
 
     monkeypatch.setattr(os, "open", spy)
-    assert read_case_file(str(tmp_path / "x.cases.toml"), "x").errors
+    assert read_case_file_collecting_errors(str(tmp_path / "x.cases.toml"), "x").errors
     assert not opened
 
 

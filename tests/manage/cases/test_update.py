@@ -7,7 +7,7 @@ import pytest
 
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.cases import update
-from cortex_policy.manage.cases.parser import read_case_file
+from cortex_policy.manage.cases.parser import read_case_file_collecting_errors
 from cortex_policy.manage.cases.runner import run_case_file
 from cortex_policy.manage.cases.scaffold import write_first_cases
 from cortex_policy.manage.cases.suite import GrantLoader
@@ -46,7 +46,7 @@ def change(root: Root, **members: object) -> None:
 
 def failures(root: Root) -> list[str]:
     """Return the cases that fail."""
-    file = read_case_file(str(case_file(root)), "x")
+    file = read_case_file_collecting_errors(str(case_file(root)), "x")
     assert file.errors == ()
     return [one.case.name for one in run_case_file(file, GrantLoader().load(root, "git")).failed_cases]
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cortex_policy.core.model import CortexPolicyError
-from cortex_policy.manage.diff.grants import PolicyDiff, compare_ids_or_files, compare_with_revision
+from cortex_policy.manage.diff.grants import PolicyDiff, compare_ids_or_files, make_policy_diff_since_revision
 from cortex_policy.state import Root
 from tests.support.command import result_of
 from tests.support.roots import GIT
@@ -65,27 +65,27 @@ def test_all_grants_are_compared_with_a_revision(committed: Root) -> None:
     write(root, "reformatted", json.dumps(SMALL, indent=4))
     write(root, "added", SMALL)
     write(root, "removed", SMALL).unlink()
-    found = compare_with_revision(committed, revision)
+    found = make_policy_diff_since_revision(committed, revision)
     assert told(found) == {
         "added": ("added", "widened"), "git": ("changed", "narrowed"), "model-gateway": ("changed", "widened"),
         "reformatted": ("unchanged", "same"), "removed": ("removed", "narrowed"),
     }  # fmt: skip
     assert (found.unchanged, found.verdict, found.warnings) == (1, "both", ())
-    assert told(compare_with_revision(committed, "HEAD", "git")) == {"git": ("changed", "narrowed")}
-    assert told(compare_with_revision(committed, "HEAD", "untouched")) == {"untouched": ("unchanged", "same")}
-    assert told(compare_with_revision(committed, "HEAD", "removed")) == {"removed": ("removed", "narrowed")}
+    assert told(make_policy_diff_since_revision(committed, "HEAD", "git")) == {"git": ("changed", "narrowed")}
+    assert told(make_policy_diff_since_revision(committed, "HEAD", "untouched")) == {"untouched": ("unchanged", "same")}
+    assert told(make_policy_diff_since_revision(committed, "HEAD", "removed")) == {"removed": ("removed", "narrowed")}
 
 
 def test_a_revision_without_grants_allowed_nothing(committed: Root) -> None:
     """The first commit is compared with the empty tree; nothing at all is the same as nothing."""
     empty = git(Path(committed.path), "hash-object", "-t", "tree", "/dev/null")
-    assert told(compare_with_revision(committed, empty)) == {
+    assert told(make_policy_diff_since_revision(committed, empty)) == {
         "git": ("added", "widened"),
         "model-gateway": ("added", "widened"),
     }
     shutil.rmtree(committed.tools_path)
-    assert compare_with_revision(committed, empty) == PolicyDiff(())
-    assert compare_with_revision(committed, "HEAD").verdict == "narrowed"
+    assert make_policy_diff_since_revision(committed, empty) == PolicyDiff(())
+    assert make_policy_diff_since_revision(committed, "HEAD").verdict == "narrowed"
 
 
 @pytest.mark.parametrize("hashed_by", ["sha1", "sha256"])
@@ -93,14 +93,16 @@ def test_a_revision_without_grants_allowed_nothing(committed: Root) -> None:
 def test_before_the_first_commit_nothing_was_allowed(root: Path, hashed_by: str, head: str) -> None:
     """Every grant is new, and so widened; it is said that there was nothing to compare with."""
     git(root, "init", "-q", f"--object-format={hashed_by}")
-    first = compare_with_revision(Root(str(root), trusts_owner=True), head)
+    first = make_policy_diff_since_revision(Root(str(root), trusts_owner=True), head)
     assert told(first) == {"git": ("added", "widened"), "model-gateway": ("added", "widened")}
     assert first.notes == (f"`{head}` has no commit yet: compared with no grants at all",)
-    assert told(compare_with_revision(Root(str(root), trusts_owner=True), head, "git")) == {"git": ("added", "widened")}
+    assert told(make_policy_diff_since_revision(Root(str(root), trusts_owner=True), head, "git")) == {
+        "git": ("added", "widened")
+    }
     commit(root)
-    assert compare_with_revision(Root(str(root), trusts_owner=True), head) == PolicyDiff((), 2, ())
+    assert make_policy_diff_since_revision(Root(str(root), trusts_owner=True), head) == PolicyDiff((), 2, ())
     git(root, "checkout", "-q", "--orphan", "other")
-    assert compare_with_revision(Root(str(root), trusts_owner=True), head) == first
+    assert make_policy_diff_since_revision(Root(str(root), trusts_owner=True), head) == first
 
 
 def test_an_unknown_revision_is_an_error_and_never_empty(root: Path) -> None:
@@ -109,11 +111,11 @@ def test_an_unknown_revision_is_an_error_and_never_empty(root: Path) -> None:
     branch = root / ".git" / "refs" / "heads" / "main"
     for revision in ("main", "HEAD~1", "HEAD^", "head", "refs/heads/main"):
         with pytest.raises(CortexPolicyError, match="knows no revision"):
-            compare_with_revision(Root(str(root), trusts_owner=True), revision)
+            make_policy_diff_since_revision(Root(str(root), trusts_owner=True), revision)
     for broken in ("x" * 40, "1" * 40, ""):
         branch.write_text(f"{broken}\n")
         with pytest.raises(CortexPolicyError) as caught:
-            compare_with_revision(Root(str(root), trusts_owner=True), "HEAD")
+            make_policy_diff_since_revision(Root(str(root), trusts_owner=True), "HEAD")
         assert caught.value.exit_code == 3
 
 
@@ -136,7 +138,7 @@ def test_invalid_grants_allow_nothing_and_are_shown_as_such(committed: Root) -> 
     write(root, "link", SMALL).unlink()
     (Path(committed.tools_path) / "link.json").symlink_to("model-gateway.json")
     write(root, "large", f'{{"x": "{"x" * (1 << 20)}"}}')
-    now = compare_with_revision(committed, "HEAD")
+    now = make_policy_diff_since_revision(committed, "HEAD")
     assert told(now) == {"git": ("changed", "narrowed"), "large": ("added", "same"), "link": ("added", "same")}
     assert "expecting" in now.changes[0].new.problem
     assert "is a link" in now.changes[2].new.problem
@@ -145,7 +147,7 @@ def test_invalid_grants_allow_nothing_and_are_shown_as_such(committed: Root) -> 
         file = Path(committed.tools_path) / f"{name}.json"
         file.unlink()
         write(root, name, SMALL)
-    then = compare_with_revision(committed, "HEAD")
+    then = make_policy_diff_since_revision(committed, "HEAD")
     assert set(told(then).values()) == {("changed", "widened")}
     assert [change.old.problem.partition(":")[0] for change in then.changes] == [
         "line 1 column 2", "larger than 1048576 bytes", "it is a link, or not a regular file",
@@ -157,7 +159,7 @@ def test_unsafe_grants_are_compared_with_a_warning(committed: Root) -> None:
     file = write(Path(committed.path), "git", {**GIT, "actions": ["tree"]})
     file.chmod(0o666)
     (Path(committed.tools_path)).chmod(0o777)
-    found = compare_with_revision(committed, "HEAD")
+    found = make_policy_diff_since_revision(committed, "HEAD")
     assert told(found) == {"git": ("changed", "narrowed")}
     more = "(and 1 more: `cortex-policy validate`), and `check` refuses that"
     assert found.warnings == (f"`{committed.tools_path}` is writable by everyone {more}",)
@@ -189,7 +191,7 @@ def test_comparing_runs_nothing_of_the_repository(
     for name, value in (("GIT_DIR", other / ".git"), ("GIT_INDEX_FILE", other / "x"), ("GIT_TRACE", mark),
                         ("GIT_EXTERNAL_DIFF", program), ("GIT_PAGER", program), ("GIT_CONFIG_PARAMETERS", "broken")):  # fmt: skip
         monkeypatch.setenv(name, str(value))
-    assert told(compare_with_revision(committed, "HEAD")) == {"git": ("changed", "both")}
+    assert told(make_policy_diff_since_revision(committed, "HEAD")) == {"git": ("changed", "both")}
     assert not mark.exists()
 
 
@@ -204,7 +206,7 @@ def test_comparing_runs_nothing_of_the_repository(
 def test_a_word_that_is_not_a_revision_is_refused(committed: Root, revision: str, code: int, said: str) -> None:
     """It is never an option, and nothing is compared."""
     with pytest.raises(CortexPolicyError, match=said) as caught:
-        compare_with_revision(committed, revision)
+        make_policy_diff_since_revision(committed, revision)
     assert caught.value.exit_code == code
     assert caught.value.hint
 
@@ -213,18 +215,18 @@ def test_an_error_of_git_is_reported(root: Path, tmp_path: Path, monkeypatch: py
     """No repository, an object that is not there, no git: 3, never a comparison with nothing."""
     found = Root(str(root), trusts_owner=True)
     with pytest.raises(CortexPolicyError, match="not a git repository") as caught:
-        compare_with_revision(found, "HEAD")
+        make_policy_diff_since_revision(found, "HEAD")
     assert caught.value.exit_code == 3
     git(root, "init", "-q")
     commit(root)
     lost = git(root, "rev-parse", "HEAD:.cortex/policy/tools/git.json")
     (root / ".git" / "objects" / lost[:2] / lost[2:]).unlink()
     with pytest.raises(CortexPolicyError, match=r"no object|could not get") as caught:
-        compare_with_revision(found, "HEAD")
+        make_policy_diff_since_revision(found, "HEAD")
     assert caught.value.exit_code == 3
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(CortexPolicyError, match="`git` cannot be run: no such file") as caught:
-        compare_with_revision(found, "HEAD")
+        make_policy_diff_since_revision(found, "HEAD")
     assert caught.value.exit_code == 3
 
 
@@ -246,7 +248,7 @@ def test_two_grants_are_named_by_id_or_file(root: Path, tmp_path: Path) -> None:
 def test_a_grant_that_is_on_neither_side_is_not_found(committed: Root) -> None:
     """With the ids that are."""
     with pytest.raises(CortexPolicyError) as caught:
-        compare_with_revision(committed, "HEAD", "gti")
+        make_policy_diff_since_revision(committed, "HEAD", "gti")
     assert (caught.value.exit_code, "did you mean `git`?" in caught.value.hint) == (20, True)
 
 

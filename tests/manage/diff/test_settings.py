@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER
-from cortex_policy.manage.diff.grants import compare_with_revision
+from cortex_policy.manage.diff.grants import make_policy_diff_since_revision
 from cortex_policy.manage.settings.write import SettingsFile, find_widening
 from cortex_policy.state import Root
 
@@ -48,7 +48,7 @@ def test_settings_are_compared_by_what_a_check_answers(
         file.unlink()
     else:
         file.write_text(text)
-    found = compare_with_revision(Root(str(file.parent.parent.parent), trusts_owner=True), "HEAD")
+    found = make_policy_diff_since_revision(Root(str(file.parent.parent.parent), trusts_owner=True), "HEAD")
     assert found.verdict == verdict
     assert [part.sentence for change in found.changes for part in change.meaning.fields] == said
 
@@ -57,7 +57,10 @@ def test_a_mode_that_no_check_believes_hides_no_weaker_setting(file: Path) -> No
     """Some CI systems clone with umask 0."""
     file.write_text('sensitive = "ask"\nrequire_path = true\n')
     file.chmod(0o666)
-    assert compare_with_revision(Root(str(file.parent.parent.parent), trusts_owner=True), "HEAD").verdict == "widened"
+    assert (
+        make_policy_diff_since_revision(Root(str(file.parent.parent.parent), trusts_owner=True), "HEAD").verdict
+        == "widened"
+    )
 
 
 def test_settings_that_were_wrong_let_nothing_through(file: Path) -> None:
@@ -65,7 +68,10 @@ def test_settings_that_were_wrong_let_nothing_through(file: Path) -> None:
     file.write_text("nonsense")
     subprocess.run([*GIT, "commit", "-qam", "y"], check=True)
     file.write_text(STRICT)
-    assert compare_with_revision(Root(str(file.parent.parent.parent), trusts_owner=True), "HEAD").verdict == "widened"
+    assert (
+        make_policy_diff_since_revision(Root(str(file.parent.parent.parent), trusts_owner=True), "HEAD").verdict
+        == "widened"
+    )
 
 
 def test_a_gate_fails_where_a_setting_is_weaker(file: Path) -> None:

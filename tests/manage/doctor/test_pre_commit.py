@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.manage.doctor.pre_commit import check_pre_commit_hooks
+from cortex_policy.manage.doctor.pre_commit import examine_pre_commit_hooks
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING
 from cortex_policy.manage.init.pre_commit import CONFIGURATION
-from cortex_policy.state.grants import find_root
+from cortex_policy.state.grants import find_named_or_only_root
 from tests.support.command import run_command
 
 
@@ -36,22 +36,22 @@ def install(root: Path) -> None:
 
 def test_hooks_run_once_they_are_installed(repository: Path) -> None:
     """Git says where hooks are."""
-    one = check_pre_commit_hooks(find_root())
+    one = examine_pre_commit_hooks(find_named_or_only_root())
     assert (one.status, one.command) == (WARNING, "pre-commit install")
     assert one.tried.endswith("rev-parse --git-path hooks")
     install(repository)
-    assert check_pre_commit_hooks(find_root()).status == OK
+    assert examine_pre_commit_hooks(find_named_or_only_root()).status == OK
 
 
 def test_a_hook_that_the_configuration_lacks_is_named(repository: Path) -> None:
     """None at all is no fault."""
     file = repository / CONFIGURATION
     file.write_text(file.read_text().replace("id: cortex-policy-test", "id: another"))
-    one = check_pre_commit_hooks(find_root())
+    one = examine_pre_commit_hooks(find_named_or_only_root())
     assert (one.status, "lacks cortex-policy-test" in one.message) == (WARNING, True)
     assert one.command == "cortex-policy init --pre-commit"
     file.unlink()
-    assert check_pre_commit_hooks(find_root()).status == OK
+    assert examine_pre_commit_hooks(find_named_or_only_root()).status == OK
 
 
 def test_a_program_that_is_missing_or_does_not_run_is_reported(
@@ -59,10 +59,10 @@ def test_a_program_that_is_missing_or_does_not_run_is_reported(
 ) -> None:
     """A commit would fail, or check nothing."""
     (tmp_path / "bin/pre-commit").write_text("#!/bin/sh\nexit 1\n")
-    assert check_pre_commit_hooks(find_root()).status == PROBLEM
+    assert examine_pre_commit_hooks(find_named_or_only_root()).status == PROBLEM
     (tmp_path / "bin/pre-commit").unlink()
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    one = check_pre_commit_hooks(find_root())
+    one = examine_pre_commit_hooks(find_named_or_only_root())
     assert (one.status, one.command) == (WARNING, "pip install pre-commit")
     assert repository.is_dir()
 
@@ -70,4 +70,4 @@ def test_a_program_that_is_missing_or_does_not_run_is_reported(
 @pytest.mark.usefixtures("root")
 def test_a_root_outside_of_a_repository_has_no_hooks() -> None:
     """It is no fault."""
-    assert check_pre_commit_hooks(find_root()).status == OK
+    assert examine_pre_commit_hooks(find_named_or_only_root()).status == OK

@@ -12,10 +12,10 @@ import pytest
 
 from cortex_policy.manage import unsafe_files
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult
-from cortex_policy.manage.doctor.root import check_root
-from cortex_policy.manage.doctor.state import check_state
+from cortex_policy.manage.doctor.root import examine_root
+from cortex_policy.manage.doctor.state_and_audit_log import examine_state_and_audit_log
 from cortex_policy.manage.global_denials import find_global_denials
-from cortex_policy.state.grants import find_root
+from cortex_policy.state.grants import find_named_or_only_root
 from cortex_policy.state.settings import read_uncached_settings
 from tests.support.command import run_command
 from tests.support.users import CALLER
@@ -37,10 +37,10 @@ def here(root: Path, tmp_path: Path) -> Iterator[Path]:
 
 def results() -> dict[str, CheckResult]:
     """Return what is found in the root, by the id of the check; of several the last."""
-    root = find_root()
-    found = list(check_root(root, find_global_denials(root)))
+    root = find_named_or_only_root()
+    found = list(examine_root(root, find_global_denials(root)))
     if not any(one.id == "settings" and one.status == PROBLEM for one in found):
-        found += check_state(read_uncached_settings(root.path), find_global_denials(root))
+        found += examine_state_and_audit_log(read_uncached_settings(root.path), find_global_denials(root))
     return {one.id: one for one in found}
 
 
@@ -130,11 +130,11 @@ def test_a_root_inside_another_is_a_warning(root: Path, monkeypatch: pytest.Monk
     inner = root / "worktree"
     shutil.copytree(root / ".cortex", inner / ".cortex")
     monkeypatch.chdir(inner)
-    found = find_root(str(inner))
-    one = next(check_root(found, find_global_denials(found)))
+    found = find_named_or_only_root(str(inner))
+    one = next(examine_root(found, find_global_denials(found)))
     assert (one.status, one.command) == (WARNING, f"export CORTEX_POLICY_ROOT={inner}")
     monkeypatch.setenv("CORTEX_POLICY_ROOT", str(inner))
-    assert next(check_root(found, find_global_denials(found))).status == OK
+    assert next(examine_root(found, find_global_denials(found))).status == OK
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a group away")
@@ -143,7 +143,9 @@ def test_other_members_of_the_owners_group_are_named(monkeypatch: pytest.MonkeyP
     grant = POLICY / "tools/git.json"
     os.chown(grant, CALLER, CALLER)
     grant.chmod(0o664)
-    monkeypatch.setattr(unsafe_files, "group_members", lambda gid: {"mallory"} if gid == CALLER else set())
+    monkeypatch.setattr(
+        unsafe_files, "find_names_of_group_members", lambda gid: {"mallory"} if gid == CALLER else set()
+    )
     one = results()["members"]
     assert (one.status, "`mallory` can change it" in one.message, one.command.startswith("chmod go-w ")) == (
         WARNING,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.arguments import TYPES, find_declaration_problem
 from cortex_policy.core.model import UsageError
-from cortex_policy.manage.editing.argument_words import parse_declaration
+from cortex_policy.manage.editing.argument_words import parse_argument_declaration
 
 
 @pytest.mark.parametrize(("word", "declaration"), [
@@ -34,7 +34,7 @@ from cortex_policy.manage.editing.argument_words import parse_declaration
 ])  # fmt: skip
 def test_a_word_declares_an_argument(word: str, declaration: dict[str, Any]) -> None:
     """With a type and keywords, or as JSON, which can say everything."""
-    assert parse_declaration(word) == (word.partition("=")[0], declaration)
+    assert parse_argument_declaration(word) == (word.partition("=")[0], declaration)
 
 
 @pytest.mark.parametrize(("word", "why", "hint"), [
@@ -68,7 +68,7 @@ def test_a_word_declares_an_argument(word: str, declaration: dict[str, Any]) -> 
 def test_words_that_do_not_fit_are_refused(word: str, why: str, hint: str) -> None:
     """With what was meant, where that can be guessed."""
     with pytest.raises(UsageError) as caught:
-        parse_declaration(word)
+        parse_argument_declaration(word)
     assert why in caught.value.detail
     assert hint in caught.value.hint
 
@@ -77,16 +77,16 @@ def test_words_that_do_not_fit_are_refused(word: str, why: str, hint: str) -> No
 def test_any_text_can_be_a_value(text: str, types: str) -> None:
     r"""Its commas are written `\,`; in JSON nothing is special."""
     escaped = text.replace(",", r"\,")
-    assert parse_declaration(f"x={types},const={escaped},maxLength=50")[1]["const"] == text
+    assert parse_argument_declaration(f"x={types},const={escaped},maxLength=50")[1]["const"] == text
     declaration = {"type": types.split("|"), "const": text}
-    assert parse_declaration(f"x={json.dumps(declaration)}") == ("x", declaration)
+    assert parse_argument_declaration(f"x={json.dumps(declaration)}") == ("x", declaration)
 
 
 @given(st.text(st.sampled_from('abcfimnsty=,.|\\{}[]"1')), st.sampled_from(TYPES))
 def test_no_word_declares_what_cannot_be_enforced(text: str, word: str) -> None:
     """It is refused, and nothing else is ever raised."""
     try:
-        _, declaration = parse_declaration(f"x={word},{text}")
+        _, declaration = parse_argument_declaration(f"x={word},{text}")
     except UsageError:
         return
     assert not find_declaration_problem(declaration, 0)

@@ -10,7 +10,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.editing.editor_command import (
     choose_editor_command,
     ends_when_file_is_closed,
-    split_editor_command,
+    make_editor_command_for_file,
 )
 
 
@@ -64,7 +64,7 @@ def test_an_installed_editor_is_the_fallback(tmp_path: Path) -> None:
 )
 def test_a_known_editor_opens_at_the_line(words: list[str], expected: list[str]) -> None:
     """Others are given the file and nothing that they may take for another."""
-    assert split_editor_command(words, "F", 3) == expected
+    assert make_editor_command_for_file(words, "F", 3) == expected
 
 
 def test_a_name_is_followed_to_its_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,16 +72,16 @@ def test_a_name_is_followed_to_its_program(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     program(tmp_path, "nano")
     program(tmp_path, "editor", "nano")
-    assert split_editor_command(["editor"], "F", 3) == ["editor", "+3", "F"]
+    assert make_editor_command_for_file(["editor"], "F", 3) == ["editor", "+3", "F"]
     program(tmp_path, "busybox")
     program(tmp_path, "vi", "busybox")
-    assert split_editor_command(["vi"], "F", 3) == ["vi", "F"]
+    assert make_editor_command_for_file(["vi"], "F", 3) == ["vi", "F"]
 
 
 def test_without_a_problem_the_editor_gets_no_line() -> None:
     """The first line is where every editor starts."""
-    assert split_editor_command(["vi"], "F", 0) == split_editor_command(["vi"], "F", 1) == ["vi", "F"]
-    assert split_editor_command(["code"], "F", 0) == ["code", "--wait", "F"]
+    assert make_editor_command_for_file(["vi"], "F", 0) == make_editor_command_for_file(["vi"], "F", 1) == ["vi", "F"]
+    assert make_editor_command_for_file(["code"], "F", 0) == ["code", "--wait", "F"]
 
 
 @pytest.mark.parametrize("editor", ["vi", "/usr/bin/vim.tiny -n", "nvim", "nano --view", "ed", "vim -c 'set magic'"])

@@ -11,10 +11,10 @@ from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import GrantDiff
-from cortex_policy.manage.editing.editor_session import run_edit_session
-from cortex_policy.manage.editing.loop import EditResult
-from cortex_policy.manage.stamp.verify import verify_stamp
-from cortex_policy.manage.transaction.writer import write_transaction
+from cortex_policy.manage.editing.edit_loop import EditResult
+from cortex_policy.manage.editing.editor_session import edit_policy_file_in_editor
+from cortex_policy.manage.stamp.verify import find_stamp_mismatches
+from cortex_policy.manage.transaction.writer import open_grants_for_write
 from cortex_policy.schema.problems import Problem
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
@@ -90,7 +90,7 @@ def rate(number: int) -> Step:
 def run(stamped_root: Root, *steps: Step | str | BaseException) -> tuple[EditResult, list[str]]:
     """Run a session to its end."""
     script = Script(*steps)
-    outcome = run_edit_session(stamped_root, "git", LockWait(), script)
+    outcome = edit_policy_file_in_editor(stamped_root, "git", LockWait(), script)
     assert not script.steps
     return outcome, script.seen
 
@@ -112,7 +112,7 @@ def test_a_narrowing_is_saved_as_one_version(stamped_root: Root) -> None:
     assert seen == ["edit 0", "narrowed", "ask sedx", "diff -1", "ask sedx", "consent narrowed"]
     assert json.loads(grant_file(stamped_root).read_text())["rate"] == {"perMinute": 7}
     assert not drafts(stamped_root)
-    assert verify_stamp(stamped_root) == ()
+    assert find_stamp_mismatches(stamped_root) == ()
 
 
 def test_a_widening_is_saved_with_its_word_alone(stamped_root: Root) -> None:
@@ -138,7 +138,7 @@ def rate_of(stamped_root: Root, number: int) -> Step:
 
 def test_a_grant_that_does_not_load_opens_at_its_first_problem(stamped_root: Root) -> None:
     """Unchanged it is still no grant: nothing is called well."""
-    with write_transaction(stamped_root) as writer:
+    with open_grants_for_write(stamped_root) as writer:
         writer.write("git", grant_file(stamped_root).read_bytes(), b'{\n\n"tool": }')
     outcome, seen = run(stamped_root, lambda _: None, "x")
     assert outcome.status == "cancelled"
@@ -198,7 +198,7 @@ def test_a_hand_edit_meanwhile_is_kept_and_so_is_the_text(stamped_root: Root) ->
 
     script = Script(both, "s")
     with pytest.raises(NotDoneError, match="was changed by hand in the meantime"):
-        run_edit_session(stamped_root, "git", LockWait(), script)
+        edit_policy_file_in_editor(stamped_root, "git", LockWait(), script)
     (draft,) = drafts(stamped_root)
     assert script.seen[-1] == f"the text was left in `{draft}`"
     assert json.loads(draft.read_text())["rate"] == {"perMinute": 7}
@@ -230,7 +230,7 @@ def test_a_disk_that_takes_no_copy_starts_no_editor(stamped_root: Root, monkeypa
 
     monkeypatch.setattr(os, "write", refusing)
     grant_file(stamped_root).write_bytes(grant_file(stamped_root).read_bytes()[:17])
-    Path(stamps.stamp_file(stamped_root.path)).unlink()
+    Path(stamps.make_stamp_path(stamped_root.path)).unlink()
     with pytest.raises(NotDoneError, match=r"git\.json`: no space left"):
         run(stamped_root)
     assert not drafts(stamped_root)
@@ -325,7 +325,7 @@ def test_a_grant_that_cannot_be_saved_is_not_edited(stamped_root: Root) -> None:
     assert caught.value.exit_code == 23
     for wrong in ("gti", "../x"):
         with pytest.raises(GrantError) as caught:
-            run_edit_session(stamped_root, wrong, LockWait(), Script())
+            edit_policy_file_in_editor(stamped_root, wrong, LockWait(), Script())
         assert caught.value.exit_code == 20
     grant_file(stamped_root).write_bytes(b" " * ((1 << 20) + 1))
     with pytest.raises(NotDoneError, match="larger than"):
@@ -339,7 +339,7 @@ RULES = 'format = 1 # ours\n\n[[rule]]\ntools = ["Read"]\ndecide = "pass"\n'
 @pytest.fixture
 def hooks(stamped_root: Root) -> Path:
     """Write rules of hooks, as the second version."""
-    with write_transaction(stamped_root) as writer:
+    with open_grants_for_write(stamped_root) as writer:
         writer.write(HOOKS_TOML, None, RULES.encode())
     return Path(stamped_root.policy_path, HOOKS_TOML)
 
@@ -347,7 +347,7 @@ def hooks(stamped_root: Root) -> Path:
 def run_hooks(root: Root, *steps: Step | str | BaseException, resume: bool = False) -> tuple[EditResult, list[str]]:
     """Run a session with the rules of hooks to its end."""
     script = Script(*steps)
-    outcome = run_edit_session(root, HOOKS_TOML, LockWait(), script, resume=resume)
+    outcome = edit_policy_file_in_editor(root, HOOKS_TOML, LockWait(), script, resume=resume)
     assert not script.steps
     return outcome, script.seen
 
@@ -361,7 +361,7 @@ def test_rules_of_hooks_are_edited_as_grants_are(stamped_root: Root, hooks: Path
         "ask edx", "narrowed", "ask sedx", "diff 0", "ask sedx", "consent narrowed",
     ]  # fmt: skip
     assert hooks.read_text() == right
-    assert verify_stamp(stamped_root) == ()
+    assert find_stamp_mismatches(stamped_root) == ()
     assert drafts(stamped_root) == []
 
 

@@ -14,9 +14,9 @@ from cortex_policy.manage.editing import grant_ids, operations, plans
 from cortex_policy.manage.editing.new_grant import format_new_grant
 from cortex_policy.manage.editing.results import WriteResult
 from cortex_policy.manage.editing.set_fields import GrantEdit
-from cortex_policy.manage.stamp.verify import verify_stamp
+from cortex_policy.manage.stamp.verify import find_stamp_mismatches
 from cortex_policy.manage.stamp.wait import wait_for_version
-from cortex_policy.manage.transaction.version import NOT_WRITTEN
+from cortex_policy.manage.transaction.version_after_write import NOT_WRITTEN
 from cortex_policy.state import Root, atomic_write
 from cortex_policy.state import stamp as stamps
 from tests.support.failing_calls import fail_at, full_disk, patch_writes
@@ -84,7 +84,7 @@ def test_a_consent_writes_one_version(found_root: Root, name: str) -> None:
     stamp_grants(found_root)
     done = ACTS[name](found_root, agree)
     assert (done.is_written, done.version) == (True, 2)
-    assert verify_stamp(found_root) == ()
+    assert find_stamp_mismatches(found_root) == ()
     assert done.diff.startswith(
         "--- /dev/null\n" if name in {"new", "copy"} else "--- a/.cortex/policy/tools/git.json\n"
     )
@@ -115,7 +115,7 @@ def test_an_edit_that_changes_nothing_writes_nothing(found_root: Root) -> None:
 def test_a_preview_is_what_would_be_written(found_root: Root) -> None:
     """Nothing is, not even a lock."""
     wanted = GrantEdit(rate=60)
-    planned = plans.preview_edit(found_root, "git", wanted)
+    planned = plans.preview_edit_grant(found_root, "git", wanted)
     assert not planned.is_written
     assert not Path(found_root.path, ".cortex", "policy", ".lock").exists()
     done = operations.edit_grant(found_root, "git", wanted, agree)
@@ -142,7 +142,7 @@ def test_an_invalid_grant_is_named_with_its_place(found_root: Root, act: Act) ->
         act(found_root, unasked)
     assert caught.value.exit_code == 21
     with pytest.raises(GrantError, match=r"git\.json:2:3"):
-        plans.preview_edit(found_root, "git", GrantEdit(rate=1))
+        plans.preview_edit_grant(found_root, "git", GrantEdit(rate=1))
     assert ACTS["remove"](found_root, agree).change.old.problem
     assert not file.exists()
 
@@ -182,7 +182,7 @@ def test_invalid_ids_touch_no_disk(found_root: Root) -> None:
     "act",
     [
         lambda root: operations.edit_grant(root, "gti", GrantEdit(rate=1), unasked),
-        lambda root: plans.preview_edit(root, "gti", GrantEdit(rate=1)),
+        lambda root: plans.preview_edit_grant(root, "gti", GrantEdit(rate=1)),
         lambda root: operations.copy_grant(root, "gti", "x", unasked),
         lambda root: operations.remove_grant(root, "gti", unasked),
         lambda root: operations.rename_grant(root, "gti", "x"),
@@ -235,16 +235,16 @@ def test_fmt_lays_out_each_grant_as_a_write_of_its_own(found_root: Root) -> None
     Path(found_root.tools_path, "broken.json").write_text("{")
     Path(found_root.tools_path, "good.json").write_text(TEXT)
     before = standing(found_root)
-    planned = list(plans.preview_format(found_root, ()))
+    planned = list(plans.preview_format_of_each_grant(found_root, ()))
     assert standing(found_root) == before
-    done = list(operations.format_grants(found_root, ()))
+    done = list(operations.format_and_write_each_grant(found_root, ()))
     assert [one.id for one in done] == ["broken", "git", "good", "model-gateway"]
     assert [one.differs for one in done] == [one.differs for one in planned] == [False, True, False, True]
     assert [one.write and one.write.version for one in done] == [None, 1, NOT_WRITTEN, 2]
     assert [one.error is not None for one in done] == [True, False, False, False]
     assert all(one.write.change.meaning.verdict == "same" for one in done if one.write)
-    assert not any(one.differs for one in operations.format_grants(found_root, ("git", "good", "git")))
-    assert not [one for one in plans.preview_format(found_root, ("good",)) if one.differs]
+    assert not any(one.differs for one in operations.format_and_write_each_grant(found_root, ("git", "good", "git")))
+    assert not [one for one in plans.preview_format_of_each_grant(found_root, ("good",)) if one.differs]
 
 
 def test_fmt_refuses_a_layout_that_would_be_too_large(found_root: Root) -> None:
@@ -253,7 +253,7 @@ def test_fmt_refuses_a_layout_that_would_be_too_large(found_root: Root) -> None:
     Path(found_root.tools_path, "git.json").write_text(
         f'{{"tool":"t","actions":[],"rate":{{"perMinute":1}},"rules":[{rows}]}}'
     )
-    git, missing = operations.format_grants(found_root, ("git", "missing"))
+    git, missing = operations.format_and_write_each_grant(found_root, ("git", "missing"))
     assert git.error is not None
     assert "larger than" in git.error.detail
     assert missing.error is not None
@@ -263,20 +263,20 @@ def test_fmt_refuses_a_layout_that_would_be_too_large(found_root: Root) -> None:
 def test_fmt_reports_the_grant_that_the_disk_refuses(found_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those before it are written, and told as such."""
     # the first grant takes two: itself and the first stamp
-    refusing = fail_at(3, atomic_write.atomic_replace, full_disk("stamp.json"))
+    refusing = fail_at(3, atomic_write.replace_file_atomically, full_disk("stamp.json"))
     patch_writes(monkeypatch, refusing)
-    first, second = operations.format_grants(found_root, ())
+    first, second = operations.format_and_write_each_grant(found_root, ())
     assert first.write is not None
     assert first.write.version == 1
     assert isinstance(second.error, NotDoneError)
     assert second.error.detail == "`stamp.json`: no space left on device"
-    assert verify_stamp(found_root) == ()
+    assert find_stamp_mismatches(found_root) == ()
 
 
 def test_a_root_without_tools_has_nothing_to_format(found_root: Root) -> None:
     """It is no error."""
     Path(found_root.tools_path).rename(f"{found_root.tools_path}-away")
-    assert list(plans.preview_format(found_root, ())) == []
+    assert list(plans.preview_format_of_each_grant(found_root, ())) == []
 
 
 def test_waiting_for_a_version_ends_when_it_exists_or_times_out(found_root: Root) -> None:

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.manage.editing import operations, plans
-from cortex_policy.state.grants import find_root
+from cortex_policy.state.grants import find_named_or_only_root
 from tests.support.command import run_command
 from tests.support.roots import grant_file
 
 PREVIEWS = {
-    "copy": (lambda root: plans.preview_copy(root, "git", "git2"), lambda root: operations.copy_grant(root, "git", "git2", lambda _: None)),
-    "remove": (lambda root: plans.preview_remove(root, "git"), lambda root: operations.remove_grant(root, "git", lambda _: None)),
-    "rename": (lambda root: plans.preview_rename(root, "git", "git2"), lambda root: operations.rename_grant(root, "git", "git2")),
+    "copy": (lambda root: plans.preview_copy_grant(root, "git", "git2"), lambda root: operations.copy_grant(root, "git", "git2", lambda _: None)),
+    "remove": (lambda root: plans.preview_remove_grant(root, "git"), lambda root: operations.remove_grant(root, "git", lambda _: None)),
+    "rename": (lambda root: plans.preview_rename_grant(root, "git", "git2"), lambda root: operations.rename_grant(root, "git", "git2")),
 }  # fmt: skip
 
 
@@ -22,7 +22,7 @@ def test_a_preview_equals_the_result_of_the_write(root: Path, name: str) -> None
     """The same meaning and the same diff; before it, no file has changed."""
     before = sorted(root.rglob("*"))
     look, write = PREVIEWS[name]
-    here = find_root(str(root))
+    here = find_named_or_only_root(str(root))
     planned = look(here)
     assert sorted(root.rglob("*")) == before
     written = write(here)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.decode import decode_grant
-from cortex_policy.core.json_tree import find_node, parse_tree
+from cortex_policy.core.json_tree import parse_tree, require_node
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.manage.editing import set_fields
 from cortex_policy.manage.editing.set_fields import GrantEdit, apply_edit
@@ -239,7 +239,7 @@ def test_a_change_and_its_reverse_leave_the_same_grant(
     )
     assert sorted(set(back.after.actions)) == sorted(set(before.actions))
     assert (back.after.rate, back.after.fs_scope, back.after.args) == (before.rate, before.fs_scope, before.args)
-    node = find_node(parse_tree(text), "/rate/perMinute")
+    node = require_node(parse_tree(text), "/rate/perMinute")
     is_canonical = rate == before.rate.per_minute or text[node.start : node.end] == str(before.rate.per_minute)
     if not revoke and "fsScope" in json.loads(text) and is_canonical:
         assert back.text == text

@@ -24,7 +24,7 @@ from cortex_policy.manage.history import undo as history_undo
 from cortex_policy.manage.history import undo_steps
 from cortex_policy.manage.history.undo import UndoRequest, UndoResult
 from cortex_policy.manage.history.writes import read_grant_at_version
-from cortex_policy.manage.transaction.writer import write_transaction
+from cortex_policy.manage.transaction.writer import open_grants_for_write
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from tests.support.failing_calls import fail_at, full_disk
@@ -48,7 +48,7 @@ def texts(root: Root) -> Texts:
 
 def put(root: Root, grant_id: str, data: bytes | None) -> None:
     """Write any bytes, or remove a file."""
-    with write_transaction(root, command="edit") as writer:
+    with open_grants_for_write(root, command="edit") as writer:
         old = writer.grants.read(grant_id)
         if data is not None:
             writer.write(grant_id, old, data)
@@ -69,7 +69,7 @@ WRITES: list[st.SearchStrategy[Callable[[Root], object]]] = [
     st.builds(lambda one, other: lambda root: operations.rename_grant(root, one, other), IDS, IDS),
     st.builds(lambda one: lambda root: operations.remove_grant(root, one, agree), IDS),
     st.builds(lambda one: lambda root: operations.create_grant(root, one, A.decode() + "\n", agree), IDS),
-    st.just(lambda root: list(operations.format_grants(root, ("git",)))),
+    st.just(lambda root: list(operations.format_and_write_each_grant(root, ("git",)))),
     st.builds(lambda one, data: lambda root: put(root, one, data), NAMES, st.binary(max_size=8)),
 ]
 
@@ -336,8 +336,8 @@ def test_a_grant_can_be_undone_across_a_missing_version(stamped_root: Root) -> N
     stamp = stamps.read_stamp(stamped_root)
     assert stamp is not None
     Path(stamped_root.tools_path, "model-gateway.json").write_bytes(before["model-gateway"])
-    merged = stamps.Stamp(9, {name: stamps.content_digest(text) for name, text in written.items()}, {})
-    Path(stamps.stamp_file(stamped_root.path)).write_bytes(stamps.encode_stamp(merged))
+    merged = stamps.Stamp(9, {name: stamps.compute_content_digest(text) for name, text in written.items()}, {})
+    Path(stamps.make_stamp_path(stamped_root.path)).write_bytes(stamps.encode_stamp(merged))
     with pytest.raises(NotDoneError, match="does not know how version 9 was made"):
         undo(stamped_root)
     undo(stamped_root, "git")
@@ -377,7 +377,7 @@ def test_another_branch_has_its_own_way_back(stamped_root: Root) -> None:
     def side() -> dict[Path, bytes]:
         return {
             path: path.read_bytes()
-            for path in (*Path(stamped_root.tools_path).glob("*.json"), Path(stamps.stamp_file(stamped_root.path)))
+            for path in (*Path(stamped_root.tools_path).glob("*.json"), Path(stamps.make_stamp_path(stamped_root.path)))
         }
 
     def checkout(files: dict[Path, bytes]) -> None:

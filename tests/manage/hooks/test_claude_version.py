@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING
-from cortex_policy.manage.hooks.claude_version import check_claude_version
+from cortex_policy.manage.hooks.claude_version import examine_claude_version
 
 
 @pytest.fixture
@@ -37,19 +37,19 @@ def write_program(file: Path, output: str) -> None:
 def test_a_version_that_lets_calls_run_is_a_problem(program: Path, output: str, status: str) -> None:
     """It ignores the switch without a word."""
     write_program(program, output)
-    result = check_claude_version()
+    result = examine_claude_version()
     assert (result.status, result.tried) == (status, "claude --version")
 
 
 def test_a_missing_program_is_only_doubtful(program: Path) -> None:
     """It may be on the PATH of another terminal."""
     assert not program.exists()
-    assert check_claude_version().status == WARNING
+    assert examine_claude_version().status == WARNING
 
 
 def test_a_program_that_others_can_replace_is_not_run(program: Path) -> None:
     """Whoever can write there would be run by us."""
     write_program(program, "2.1.332")
     program.parent.chmod(0o777)
-    result = check_claude_version()
+    result = examine_claude_version()
     assert (result.status, result.tried) == (WARNING, "")

@@ -7,7 +7,7 @@ import pytest
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.hooks.codex_requirements_edit import (
     add_managed_hook,
-    managed_pre_tool_use_handlers,
+    list_pre_tool_use_handlers_in_text,
     remove_managed_hook,
 )
 
@@ -42,7 +42,7 @@ def test_the_text_is_given_back_byte_for_byte(text: str | None) -> None:
     assert document["features"]["hooks"] is True
     assert document["hooks"]["managed_dir"] == ("/d" if text and "/d" in text else "/bin")
     assert document["hooks"]["PreToolUse"][-1] == GROUP
-    assert managed_pre_tool_use_handlers(after)[-1] == GROUP["hooks"][0]  # type: ignore[index]
+    assert list_pre_tool_use_handlers_in_text(after)[-1] == GROUP["hooks"][0]  # type: ignore[index]
     assert remove_managed_hook(after) == text
 
 

@@ -11,7 +11,7 @@ from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.history.undo import UndoRequest, undo_writes
 from cortex_policy.manage.hooks import first_setup
-from cortex_policy.manage.hooks.first_setup import find_agents, preview_first_setup, write_first_setup
+from cortex_policy.manage.hooks.first_setup import find_installed_agents, preview_first_setup, write_first_setup
 from cortex_policy.manage.transaction import writer as transaction_writer
 from cortex_policy.state import Root
 from cortex_policy.state.grants import read_grant
@@ -112,7 +112,7 @@ def test_a_kill_between_any_two_steps_leaves_whole_files(stamped_root: Root, str
         assert HOOKS_TOML not in now or {f"{name}.json" for name in NAMES[:4]} <= now.keys()
         if HOOKS_TOML not in now:
             write(stamped_root)
-        with transaction_writer.write_transaction(stamped_root):
+        with transaction_writer.open_grants_for_write(stamped_root):
             pass
         version = stamp_version(stamped_root)
         assert all(texts(stamped_root)[name] == text for name, text in now.items())
@@ -145,15 +145,15 @@ def test_agents_are_found_by_their_directory_or_program(
             (home / name).mkdir()
         else:
             (home / name).touch(0o755)
-    assert find_agents({"PATH": str(home / "bin"), "HOME": str(home)}) == found
+    assert find_installed_agents({"PATH": str(home / "bin"), "HOME": str(home)}) == found
 
 
 def test_a_directory_that_a_variable_names_is_looked_for_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A variable that names none finds nothing."""
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "elsewhere").mkdir()
-    assert find_agents({"CODEX_HOME": str(tmp_path / "elsewhere")}) == ("codex",)
-    assert find_agents({"CODEX_HOME": "elsewhere"}) == ()
+    assert find_installed_agents({"CODEX_HOME": str(tmp_path / "elsewhere")}) == ("codex",)
+    assert find_installed_agents({"CODEX_HOME": "elsewhere"}) == ()
 
 
 def test_writing_is_allowed_where_nobody_runs_what_is_written(root: Path) -> None:

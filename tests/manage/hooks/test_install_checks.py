@@ -6,7 +6,7 @@ import pytest
 
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.hooks import install_checks
-from cortex_policy.manage.hooks.install_checks import check_program_starts, paths_to_guard
+from cortex_policy.manage.hooks.install_checks import check_program_starts, find_additional_paths_to_guard
 from cortex_policy.manage.hooks.targets import MANAGED, PROJECT, USER, HookTarget
 from tests.support.agent_settings import settings_of
 from tests.support.command import result_of
@@ -17,7 +17,7 @@ def test_a_program_that_needs_a_variable_is_refused(tmp_path: Path, monkeypatch:
     script = tmp_path / "cortex-policy"
     script.write_text("import os, sys\nsys.exit(0 if os.environ.get('PYTHONPATH') else 'no module named x')\n")
     monkeypatch.setenv("PYTHONPATH", "/x")
-    monkeypatch.setattr(install_checks, "interpreter_and_script", lambda: ("/usr/bin/env", str(script)))
+    monkeypatch.setattr(install_checks, "find_interpreter_and_script", lambda: ("/usr/bin/env", str(script)))
     with pytest.raises(NotDoneError, match="does not run"):
         check_program_starts()
 
@@ -31,7 +31,7 @@ def test_the_installed_program_runs_as_a_hook_does(monkeypatch: pytest.MonkeyPat
 @pytest.mark.usefixtures("agents_home")
 def test_a_program_that_does_not_start_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The settings of the agent stay as they are."""
-    monkeypatch.setattr(install_checks, "interpreter_and_script", lambda: ("/usr/bin/env", "/no/such/program"))
+    monkeypatch.setattr(install_checks, "find_interpreter_and_script", lambda: ("/usr/bin/env", "/no/such/program"))
     result = result_of("hook", "install", "codex", "--yes")
     assert result.returncode == 3
     assert "does not run" in result.stderr
@@ -56,4 +56,4 @@ def test_paths_that_are_not_guarded_by_name_are_added(
     target: HookTarget, path: str, variables: dict[str, str], expected: tuple[str, ...]
 ) -> None:
     """The file and the directory that was moved; of a link the file behind it."""
-    assert paths_to_guard(target, path, variables) == expected
+    assert find_additional_paths_to_guard(target, path, variables) == expected

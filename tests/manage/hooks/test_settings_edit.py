@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.hooks.handlers import list_all_handlers
-from cortex_policy.manage.hooks.installed_lines import is_own_hook_handler
 from cortex_policy.manage.hooks.jsonc import parse_jsonc
+from cortex_policy.manage.hooks.own_hook_handlers import is_own_hook_handler
 from cortex_policy.manage.hooks.settings_edit import add_entry_to_text, remove_entries_from_text
 
 HANDLER = {"type": "command", "command": "/bin/cortex-policy hook claude", "args": [], "timeout": 20}

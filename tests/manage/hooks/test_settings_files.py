@@ -8,7 +8,7 @@ import pytest
 
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.hooks import settings_files
-from cortex_policy.manage.hooks.settings_files import read_agent_settings, write_agent_settings
+from cortex_policy.manage.hooks.settings_files import read_agent_settings_file, replace_agent_settings_file
 from tests.support.acls import USER, granting, put_acl
 from tests.support.users import CALLER
 
@@ -18,7 +18,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give fi
 def test_missing_directories_are_made(tmp_path: Path) -> None:
     """And a new file has the mode that is asked for, whatever the umask."""
     file = tmp_path / "a/b/settings.json"
-    write_agent_settings(read_agent_settings(str(file)), b"{}", 0o600)
+    replace_agent_settings_file(read_agent_settings_file(str(file)), b"{}", 0o600)
     assert file.read_bytes() == b"{}"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
@@ -27,21 +27,21 @@ def test_a_file_that_was_changed_since_it_was_read_is_not_replaced(tmp_path: Pat
     """The agent itself writes its settings, too."""
     file = tmp_path / "settings.json"
     file.write_text("{}")
-    read = read_agent_settings(str(file))
+    read = read_agent_settings_file(str(file))
     file.write_text('{"a": 1}')
     for data in (b"new", None):
         with pytest.raises(NotDoneError, match="was changed at the same time"):
-            write_agent_settings(read, data, 0o600)
+            replace_agent_settings_file(read, data, 0o600)
     assert file.read_text() == '{"a": 1}'
 
 
 def test_a_file_that_appeared_since_is_not_replaced(tmp_path: Path) -> None:
     """Nobody has seen what is in it."""
     file = tmp_path / "settings.json"
-    read = read_agent_settings(str(file))
+    read = read_agent_settings_file(str(file))
     file.write_text('{"a": 1}')
     with pytest.raises(NotDoneError, match="was changed at the same time"):
-        write_agent_settings(read, b"new", 0o600)
+        replace_agent_settings_file(read, b"new", 0o600)
     assert file.read_text() == '{"a": 1}'
 
 
@@ -57,7 +57,7 @@ def test_a_file_that_is_not_a_text_is_refused(kind: str, tmp_path: Path, monkeyp
     }[kind]()
     monkeypatch.setattr(settings_files, "MAX_BYTES", 1000)
     with pytest.raises(NotDoneError):
-        _ = read_agent_settings(str(file)).text
+        _ = read_agent_settings_file(str(file)).text
 
 
 @needs_root
@@ -69,7 +69,7 @@ def test_a_link_that_another_user_can_change_is_not_followed(tmp_path: Path) -> 
     (theirs / "settings.json").symlink_to(real)
     os.chown(theirs, CALLER, CALLER)
     with pytest.raises(NotDoneError, match="another user can change the target"):
-        read_agent_settings(str(theirs / "settings.json"))
+        read_agent_settings_file(str(theirs / "settings.json"))
 
 
 @needs_root
@@ -83,7 +83,7 @@ def test_the_owner_of_a_file_stays(tmp_path: Path) -> None:
         if name == "old.json":
             file.write_text("{}")
             os.chown(file, CALLER, CALLER)
-        write_agent_settings(read_agent_settings(str(file)), b"{ }", 0o600)
+        replace_agent_settings_file(read_agent_settings_file(str(file)), b"{ }", 0o600)
         assert (file.stat().st_uid, file.read_bytes()) == (CALLER, b"{ }")
 
 
@@ -93,5 +93,5 @@ def test_the_access_control_list_of_a_file_stays(tmp_path: Path) -> None:
     file.write_text("{}")
     put_acl(file, granting((USER, 4, CALLER)))
     before = os.getxattr(file, "system.posix_acl_access")
-    write_agent_settings(read_agent_settings(str(file)), b"{ }", 0o600)
+    replace_agent_settings_file(read_agent_settings_file(str(file)), b"{ }", 0o600)
     assert os.getxattr(file, "system.posix_acl_access") == before

@@ -14,9 +14,9 @@ from cortex_policy.core.privilege_escalation import find_privilege_escalations
 from cortex_policy.library.functions import load_grant
 from cortex_policy.manage.init.pre_commit import PRE_COMMIT_HOOKS
 from cortex_policy.manage.init.root import init_root
-from cortex_policy.manage.stamp.verify import verify_stamp
+from cortex_policy.manage.stamp.verify import find_stamp_mismatches
 from cortex_policy.state import Root
-from cortex_policy.state.grants import find_root
+from cortex_policy.state.grants import find_named_or_only_root
 from tests.support.users import CALLER, by_caller
 
 
@@ -41,11 +41,11 @@ def test_a_root_is_made_with_a_harmless_example(empty: Path) -> None:
     assert founded.created == tuple(str(policy / name) for name in made)
     assert json.loads((policy / "tools/example.json").read_text())["$schema"] == "../grant.schema.json"
     assert (policy / ".gitignore").read_text() == ".lock\n.edit-*\nstop\nhistory/\n.new-*\n"
-    assert find_root() == founded.root
+    assert find_named_or_only_root() == founded.root
     grant = load_grant("example")
     assert grant.fs_scope
     assert find_privilege_escalations(grant) == ()
-    assert verify_stamp(founded.root) == ()
+    assert find_stamp_mismatches(founded.root) == ()
 
 
 def test_init_twice_changes_nothing_the_second_time(empty: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.manage.diff.grants import compare_grant_bytes
-from cortex_policy.manage.replay.impact import MAX_LINES, compare_decisions, describe_impact
+from cortex_policy.manage.replay.impact import MAX_LINES, estimate_impact_as_text, estimate_impact_from_log_lines
 from cortex_policy.state import Root
 from tests.support.logs import event, on_path
 
@@ -32,7 +32,7 @@ CASES = [
 def test_an_impact_compares_both_texts(lines: list[str], change: dict[str, object], sentence: str) -> None:
     """What earlier edits changed is none of this one's doing."""
     new = compare_grant_bytes("git", json.dumps(GRANT).encode(), json.dumps({**GRANT, **change}).encode())
-    found = compare_decisions(Root("/r", trusts_owner=True), new, [line.encode() for line in lines])
+    found = estimate_impact_from_log_lines(Root("/r", trusts_owner=True), new, [line.encode() for line in lines])
     assert (found.sentence if found.call_count else "") == sentence
 
 
@@ -46,7 +46,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def said(root: Path) -> str:
     """Say what to allow `push` would have meant."""
     wider = json.dumps({**GRANT, "actions": ["tree", "push"]}).encode()
-    return describe_impact(
+    return estimate_impact_as_text(
         Root(str(root), trusts_owner=True), compare_grant_bytes("git", json.dumps(GRANT).encode(), wider)
     )
 

@@ -14,9 +14,14 @@ from cortex_policy.core.engine import decide
 from cortex_policy.core.model import ALLOWED, Request, ResolvedPath, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.audit.reader import ReadCounts, parse_since
-from cortex_policy.manage.replay.decision_without_rate import list_paths_in_event
-from cortex_policy.manage.replay.rate import MAX_LAG, RateReplay
-from cortex_policy.manage.replay.replay import MAX_GROUPS, ReplayResult, load_current_or_proposed_grants, replay
+from cortex_policy.manage.replay.decision_without_rate import iterate_resolved_paths_in_event
+from cortex_policy.manage.replay.rate_replay import MAX_LAG, RateReplay
+from cortex_policy.manage.replay.replay import (
+    MAX_GROUPS,
+    ReplayResult,
+    load_all_current_or_all_proposed_grants,
+    replay_logged_calls,
+)
 from cortex_policy.state import Root
 from tests.support.json_documents import MANY
 from tests.support.logs import event, on_path, place
@@ -32,7 +37,7 @@ def changed(**members: object) -> dict[str, bytes]:
 
 def replayed(lines: list[str], policy: dict[str, bytes] | None = None, since: float = float("-inf")) -> ReplayResult:
     """Replay lines in a root without settings."""
-    return replay(
+    return replay_logged_calls(
         Root("/r", trusts_owner=True), [line.encode() for line in lines], ReadCounts(), policy or changed(), since
     )
 
@@ -78,7 +83,9 @@ def test_newly_allowed_flips_come_first_with_their_first_call() -> None:
 )
 def test_a_grant_that_is_not_there_denies(policy: dict[str, bytes], after: str) -> None:
     """Absent or invalid."""
-    done = replay(Root("/r", trusts_owner=True), [on_path(0, "tree", "docs/x").encode()], ReadCounts(), policy)
+    done = replay_logged_calls(
+        Root("/r", trusts_owner=True), [on_path(0, "tree", "docs/x").encode()], ReadCounts(), policy
+    )
     assert flips(done) == [("allowed", after, 1)]
 
 
@@ -227,13 +234,16 @@ def test_a_clock_that_was_set_back_is_accepted() -> None:
 def test_a_directory_a_root_and_a_revision_are_policies(tmp_path: Path, root: Path) -> None:
     """And nothing else is."""
     (tmp_path / "git.json").write_text("{}")
-    assert load_current_or_proposed_grants(Root(str(root), trusts_owner=True), str(tmp_path)) == {"git": b"{}"}
-    assert set(load_current_or_proposed_grants(Root("/r", trusts_owner=True), str(root))) == {"git", "model-gateway"}
+    assert load_all_current_or_all_proposed_grants(Root(str(root), trusts_owner=True), str(tmp_path)) == {"git": b"{}"}
+    assert set(load_all_current_or_all_proposed_grants(Root("/r", trusts_owner=True), str(root))) == {
+        "git",
+        "model-gateway",
+    }
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError):
-        load_current_or_proposed_grants(Root(str(root), trusts_owner=True), str(tmp_path / "empty"))
+        load_all_current_or_all_proposed_grants(Root(str(root), trusts_owner=True), str(tmp_path / "empty"))
     with pytest.raises(NotDoneError):
-        load_current_or_proposed_grants(Root(str(root), trusts_owner=True), "nowhere")
+        load_all_current_or_all_proposed_grants(Root(str(root), trusts_owner=True), "nowhere")
 
 
 calls = st.lists(
@@ -317,7 +327,7 @@ def test_a_full_log_is_decided_as_the_engine_decides(
     for number, (action, args) in enumerate(asked):
         found = [place(args["path"])] if "path" in args else []
         lines.append(event(number, action, "grant_invalid", args=args, paths=found))
-        spelled = tuple(list_paths_in_event({"paths": found}))
+        spelled = tuple(iterate_resolved_paths_in_event({"paths": found}))
         expected.append(decide(decode_grant(text), Request(action, args, spelled)).allowed)
     done = replayed(lines, {"git": text})
     assert (done.newly_allowed_count, done.undecided_count) == (sum(expected), 0)
@@ -329,7 +339,7 @@ def test_a_directory_may_hold_anything(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.json")
     (tmp_path / "zero.json").symlink_to("/dev/zero")
     (tmp_path / "directory.json").mkdir()
-    found = load_current_or_proposed_grants(Root("/r", trusts_owner=True), str(tmp_path))
+    found = load_all_current_or_all_proposed_grants(Root("/r", trusts_owner=True), str(tmp_path))
     assert {name for name, text in found.items() if isinstance(text, bytes)} == {"git"}
     assert found.keys() == {"git", "pipe", "zero", "directory"}
 
@@ -350,7 +360,9 @@ def test_the_name_of_an_argument_does_not_prove_that_a_path_was_given(tmp_path: 
     (tmp_path / ".cortex" / "policy").mkdir(parents=True)
     (tmp_path / ".cortex" / "policy" / "config.toml").write_text("require_path = true\n")
     root = Root(str(tmp_path), trusts_owner=True)
-    done = replay(root, [event(0, "tree", args=["path"], full=False).encode()], ReadCounts(), changed(fsScope=[]))
+    done = replay_logged_calls(
+        root, [event(0, "tree", args=["path"], full=False).encode()], ReadCounts(), changed(fsScope=[])
+    )
     assert (done.same, done.undecided_count, done.flips) == (0, 1, ())
 
 
@@ -364,7 +376,9 @@ def test_arguments_of_any_length_are_not_kept(seconds: int, grant: str, flipped:
         event(n * seconds, "tree", grant=f"{grant}{n * seconds or ''}", args={"x": values}).encode() for n in range(12)
     )
     with peak_memory(5 << 20):
-        done = replay(Root("/r", trusts_owner=True), lines, ReadCounts(), changed(fsScope=[], rate={"perMinute": 99}))
+        done = replay_logged_calls(
+            Root("/r", trusts_owner=True), lines, ReadCounts(), changed(fsScope=[], rate={"perMinute": 99})
+        )
     assert done.call_count == 12
     assert len(done.flips) == flipped
     assert all(flip.example.args == ["x"] for flip in done.flips)

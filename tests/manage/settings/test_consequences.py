@@ -7,9 +7,9 @@ import pytest
 
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER
-from cortex_policy.manage.settings.consequences import find_new_global_denial
-from cortex_policy.manage.settings.write import SettingsFile, set_value, unset_value
-from cortex_policy.state.grants import find_root
+from cortex_policy.manage.settings.consequences import find_new_global_denial_error_or_none
+from cortex_policy.manage.settings.write import SettingsFile, remove_setting_from_file, write_setting_to_file
+from cortex_policy.state.grants import find_named_or_only_root
 from cortex_policy.state.stamp import Stamp, encode_stamp
 from tests.support.stamps import agree
 from tests.support.terminal import Terminal
@@ -21,7 +21,7 @@ def mine(root: Path, tmp_path: Path) -> SettingsFile:
     """Stand in a root, as a user without settings."""
     assert root.is_dir()
     assert not (tmp_path / "config").exists()
-    return SettingsFile(USER, find_root())
+    return SettingsFile(USER, find_named_or_only_root())
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_setting_that_would_deny_every_check_is_not_written(
 ) -> None:
     """It is said why, and what helps."""
     with pytest.raises(NotDoneError, match=f"every check would answer 2[34]: .*{why}") as caught:
-        set_value(mine, name, value, agree)
+        write_setting_to_file(mine, name, value, agree)
     assert caught.value.hint
     assert not Path(mine.file).exists()
 
@@ -45,7 +45,7 @@ def test_a_setting_that_would_deny_every_check_is_not_written(
 def test_settings_that_a_check_could_use_are_written(mine: SettingsFile, tmp_path: Path) -> None:
     """Nothing is made for it: neither the log nor the directory."""
     for name, path in (("audit.file", tmp_path / "log"), ("state_dir", tmp_path / "new")):
-        assert set_value(mine, name, str(path), agree)
+        assert write_setting_to_file(mine, name, str(path), agree)
         assert not path.exists()
 
 
@@ -53,33 +53,33 @@ def test_a_denial_that_was_there_before_keeps_nothing_from_being_set(mine: Setti
     """Else the operator could fix one thing only after the other; what may fail denies nothing."""
     log = tmp_path / "directory/log"
     log.parent.mkdir()
-    assert set_value(mine, "audit.file", str(log), agree)
+    assert write_setting_to_file(mine, "audit.file", str(log), agree)
     log.parent.rmdir()
-    assert set_value(mine, "sensitive", "ask", agree)
-    assert set_value(mine, "audit.on_error", "ignore", agree)
+    assert write_setting_to_file(mine, "sensitive", "ask", agree)
+    assert write_setting_to_file(mine, "audit.on_error", "ignore", agree)
     with pytest.raises(NotDoneError, match="its directory does not exist"):
-        set_value(mine, "audit.on_error", "deny", agree)
+        write_setting_to_file(mine, "audit.on_error", "deny", agree)
     with pytest.raises(NotDoneError, match="its directory does not exist"):
-        unset_value(mine, "audit.on_error", agree)
-    assert unset_value(mine, "audit.file", agree)
+        remove_setting_from_file(mine, "audit.on_error", agree)
+    assert remove_setting_from_file(mine, "audit.file", agree)
 
 
 def test_the_environment_of_this_shell_hides_nothing(mine: SettingsFile, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next shell does not have it."""
     monkeypatch.setenv("CORTEX_POLICY_AUDIT_FILE", "/tmp/log")  # noqa: S108 - never made
     with pytest.raises(NotDoneError, match="its directory does not exist"):
-        set_value(mine, "audit.file", "/nonexist/log", agree)
+        write_setting_to_file(mine, "audit.file", "/nonexist/log", agree)
 
 
 def test_a_project_may_require_an_existing_stamp(mine: SettingsFile) -> None:
     """Not before."""
-    root = find_root()
+    root = find_named_or_only_root()
     project = SettingsFile(PROJECT, root)
     with pytest.raises(NotDoneError, match="there is no stamp") as caught:
-        set_value(project, "stamp", "require", agree)
+        write_setting_to_file(project, "stamp", "require", agree)
     assert "`cortex-policy stamp write`" in caught.value.hint
     Path(root.tools_path).with_name("stamp.json").write_bytes(encode_stamp(Stamp(1, {}, {})))
-    assert set_value(project, "stamp", "require", agree)
+    assert write_setting_to_file(project, "stamp", "require", agree)
     assert mine.root == root
 
 
@@ -92,8 +92,10 @@ def test_root_sets_a_log_of_another_user_for_the_system(tmp_path: Path, monkeypa
     log.touch(mode=0o600)
     os.chown(log, CALLER, CALLER)
     theirs, nobodys = (f'[audit]\nfile = "{name}"\n'.encode() for name in (log, "/nonexist/log"))
-    assert find_new_global_denial(SYSTEM, find_root(), None, theirs) is None
-    assert "its directory does not exist" in str(find_new_global_denial(SYSTEM, find_root(), None, nobodys))
+    assert find_new_global_denial_error_or_none(SYSTEM, find_named_or_only_root(), None, theirs) is None
+    assert "its directory does not exist" in str(
+        find_new_global_denial_error_or_none(SYSTEM, find_named_or_only_root(), None, nobodys)
+    )
 
 
 @pytest.mark.usefixtures("drafts_place")

@@ -12,12 +12,12 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.editing.operations import edit_grant, rename_grant
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.history.undo import UndoRequest, undo_writes
-from cortex_policy.manage.history.writes import read_grant_at_version, read_write_history
-from cortex_policy.manage.stamp.merge import merge_grant_digests, merge_stamp
+from cortex_policy.manage.history.writes import read_grant_at_version, read_writes_newest_first
+from cortex_policy.manage.stamp.merge import find_digests_stamped_by_either_side, write_stamp_after_merge
 from cortex_policy.manage.stamp.merge_files import merge_stamps_or_mark_conflict
 from cortex_policy.manage.stamp.merge_sides import MergeSides
-from cortex_policy.manage.stamp.verify import verify_stamp
-from cortex_policy.manage.transaction.writer import write_transaction
+from cortex_policy.manage.stamp.verify import find_stamp_mismatches
+from cortex_policy.manage.transaction.writer import open_grants_for_write
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.stamp import Stamp
@@ -37,7 +37,7 @@ def own(root: Path) -> Root:
 
 def stamp_path(root: Root) -> Path:
     """Return the file of the stamp."""
-    return Path(stamps.stamp_file(root.path))
+    return Path(stamps.make_stamp_path(root.path))
 
 
 def files(root: Root) -> Files:
@@ -83,19 +83,19 @@ def merging(own: Root) -> Root:
 
 def test_both_sides_are_accepted_and_the_version_comes_after_them(merging: Root) -> None:
     """What changed for our side is told, and there is nothing more to do then."""
-    result = merge_stamp(merging)
+    result = write_stamp_after_merge(merging)
     assert (result.is_written, result.unstamped) == (True, ())
     assert [(one.name, one.meaning.verdict) for one in result.diff.changes] == [("model-gateway", "narrowed")]
-    assert verify_stamp(merging) == ()
+    assert find_stamp_mismatches(merging) == ()
     assert version(merging) > 3
-    assert merge_stamp(merging).is_written is False
+    assert write_stamp_after_merge(merging).is_written is False
 
 
 def test_our_writes_can_be_undone_after_a_merge_and_so_can_the_merge(merging: Root) -> None:
     """One by one, and back to a version of our side; a version of the other side is none of ours."""
-    merge_stamp(merging)
+    write_stamp_after_merge(merging)
     last = version(merging)
-    assert [entry.command for entry in read_write_history(merging).entries[:2]] == ["stamp merge", "set"]
+    assert [entry.command for entry in read_writes_newest_first(merging).entries[:2]] == ["stamp merge", "set"]
     assert b"30" in read_grant_at_version(merging, "git", 1).text
     undo_writes(merging, UndoRequest(), agree)
     assert b"60" in grant_file(merging, "model-gateway").read_bytes()
@@ -104,7 +104,7 @@ def test_our_writes_can_be_undone_after_a_merge_and_so_can_the_merge(merging: Ro
     undo_writes(merging, UndoRequest(None, 1), agree)
     assert b'"perMinute": 30' in grant_file(merging, "git").read_bytes()
     assert version(merging) == last + 3
-    assert verify_stamp(merging) == ()
+    assert find_stamp_mismatches(merging) == ()
 
 
 def test_a_grant_that_neither_side_had_stamped_still_differs(merging: Root) -> None:
@@ -112,12 +112,12 @@ def test_a_grant_that_neither_side_had_stamped_still_differs(merging: Root) -> N
     with grant_file(merging).open("ab") as file:
         file.write(b" ")
     shutil.copy(grant_file(merging), grant_file(merging, "added"))
-    assert merge_stamp(merging).unstamped == ("added", "git")
-    assert [finding.id for finding in verify_stamp(merging)] == ["added", "git"]
+    assert write_stamp_after_merge(merging).unstamped == ("added", "git")
+    assert [finding.id for finding in find_stamp_mismatches(merging)] == ["added", "git"]
     undo_writes(merging, UndoRequest("git"), agree)
     grant_file(merging, "added").unlink()
     grant_file(merging, "model-gateway").unlink()
-    assert merge_stamp(merging).unstamped == ("model-gateway",)
+    assert write_stamp_after_merge(merging).unstamped == ("model-gateway",)
 
 
 def test_a_grant_with_conflict_markers_is_refused(merging: Root) -> None:
@@ -125,11 +125,11 @@ def test_a_grant_with_conflict_markers_is_refused(merging: Root) -> None:
     before, whole = stamp_path(merging).read_bytes(), grant_file(merging).read_bytes()
     grant_file(merging).write_bytes(b"<<<<<<< HEAD\n" + whole + b"=======\n" + whole + b">>>>>>> one\n")
     with pytest.raises(GrantError) as caught:
-        merge_stamp(merging)
+        write_stamp_after_merge(merging)
     assert (caught.value.exit_code, "stamp merge" in caught.value.hint) == (21, True)
     assert stamp_path(merging).read_bytes() == before
     grant_file(merging).write_bytes(whole)
-    assert merge_stamp(merging).unstamped == ()
+    assert write_stamp_after_merge(merging).unstamped == ()
 
 
 def test_a_stale_checksum_is_made_again(own: Root) -> None:
@@ -139,10 +139,10 @@ def test_a_stale_checksum_is_made_again(own: Root) -> None:
     rate(own, "git", 7)
     head = stamps.encode_stamp(Stamp(9, stamp.grant_digests, {})).partition(b'"grants"')[0]
     stamp_path(own).write_bytes(head + b'"grants"' + stamp_path(own).read_bytes().partition(b'"grants"')[2])
-    assert [finding.id for finding in verify_stamp(own)] == [""]
-    result = merge_stamp(own)
+    assert [finding.id for finding in find_stamp_mismatches(own)] == [""]
+    result = write_stamp_after_merge(own)
     assert (result.stamp.version, result.unstamped, result.diff.verdict) == (10, (), "same")
-    assert verify_stamp(own) == ()
+    assert find_stamp_mismatches(own) == ()
     undo_writes(own, UndoRequest("git"), agree)
     assert b"30" in grant_file(own).read_bytes()
 
@@ -152,7 +152,7 @@ def test_a_stamp_without_grants_cannot_be_merged(own: Root, text: str) -> None:
     """3, and the command that makes a new one."""
     stamp_path(own).write_text(text)
     with pytest.raises(NotDoneError, match="holds no stamp that could be merged") as caught:
-        merge_stamp(own)
+        write_stamp_after_merge(own)
     assert "stamp write" in caught.value.hint
 
 
@@ -166,11 +166,11 @@ def test_replaced_bytes_are_kept_if_a_merge_broke_the_stamp(own: Root) -> None:
         stamp_path(own).write_bytes(data)
         raise KeyboardInterrupt
 
-    with write_transaction(own) as writer:
+    with open_grants_for_write(own) as writer:
         writer._finish_write = killed  # type: ignore[method-assign] # noqa: SLF001 - the instant between two steps
         with pytest.raises(KeyboardInterrupt):
             writer.write("git", old, old + b" ")
-    assert merge_stamp(own).unstamped == ()
+    assert write_stamp_after_merge(own).unstamped == ()
     undo_writes(own, UndoRequest("git"), agree)
     assert grant_file(own).read_bytes() == old
 
@@ -188,11 +188,11 @@ def test_a_renamed_grant_is_that_which_the_other_side_changed(own: Root) -> None
     conflict = stamp_path(own).read_bytes()
     grant_file(own, "tig").write_bytes(text)
     grant_file(own, "copy").write_bytes(text)
-    assert merge_stamp(own).unstamped == ("copy",)
+    assert write_stamp_after_merge(own).unstamped == ("copy",)
     grant_file(own, "copy").unlink()
-    assert verify_stamp(own) == ()
+    assert find_stamp_mismatches(own) == ()
     stamp_path(own).write_bytes(conflict.partition(b"|||||||")[0] + conflict[conflict.index(b"=======") :])
-    assert merge_stamp(own).unstamped == ("tig",)
+    assert write_stamp_after_merge(own).unstamped == ("tig",)
 
 
 IDS, DIGESTS = st.sampled_from("abc"), st.sampled_from(["1", "2", "3"])
@@ -205,7 +205,7 @@ def test_only_digests_of_one_side_are_accepted(
 ) -> None:
     """For this grant, or for one that was renamed to it; what is not accepted is named, and differs."""
     sides = MergeSides(*(Stamp(1, grants, {}) for grants in (ours, theirs, base)))
-    grants, unstamped = merge_grant_digests(sides, None, now)
+    grants, unstamped = find_digests_stamped_by_either_side(sides, None, now)
     for name in {*ours, *theirs, *now}:
         stamped = now.get(name) in (ours.get(name), theirs.get(name))
         renamed = name not in base and now.get(name) in {*ours.values(), *theirs.values()}

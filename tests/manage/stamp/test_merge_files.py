@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.stamp.merge_files import merge_stamp_files, merge_stamps_or_mark_conflict
-from cortex_policy.manage.stamp.merge_sides import MergeSides, split_merge_sides
+from cortex_policy.manage.stamp.merge_sides import MergeSides, scan_merge_sides_in_text_or_none
 from cortex_policy.state.stamp import VERSIONS, Stamp, encode_stamp, parse_stamp
 
 IDS, DIGESTS = st.sampled_from(["a", "b", "checksum", "version", "format", "grants"]), st.sampled_from("123")
@@ -31,7 +31,7 @@ def test_each_grant_has_the_digest_of_the_side_that_changed_it(base: Stamp, ours
     sides = {name: [side.grant_digests.get(name) for side in (base, ours, theirs)] for name in names}
     if any(first != second and old not in (first, second) for old, first, second in sides.values()):
         assert "both sides changed" in merge.conflict
-        assert split_merge_sides(merge.data, "stamp.json") == MergeSides(ours, theirs, base)
+        assert scan_merge_sides_in_text_or_none(merge.data, "stamp.json") == MergeSides(ours, theirs, base)
         return
     stamp = parse_stamp(merge.data)
     assert stamp.version == max(ours.version, theirs.version) + 1
@@ -77,7 +77,7 @@ def test_a_base_between_markers_is_ignored() -> None:
     inner = merge_stamps_or_mark_conflict(b"", encode_stamp(SOUND), encode_stamp(Stamp(9, {"a": "sha256:9"}, {})))
     ours, theirs = Stamp(4, {"a": "sha256:2"}, {}), Stamp(5, {"a": "sha256:3"}, {})
     merge = merge_stamps_or_mark_conflict(inner.data, encode_stamp(ours), encode_stamp(theirs))
-    assert split_merge_sides(merge.data, "stamp.json") == MergeSides(ours, theirs, Stamp(0, {}, {}))
+    assert scan_merge_sides_in_text_or_none(merge.data, "stamp.json") == MergeSides(ours, theirs, Stamp(0, {}, {}))
 
 
 def test_an_unreadable_file_is_reported(tmp_path: Path) -> None:

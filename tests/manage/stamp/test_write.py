@@ -14,11 +14,11 @@ import pytest
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import PolicyDiff
-from cortex_policy.manage.history.writes import read_write_history
+from cortex_policy.manage.history.writes import read_writes_newest_first
 from cortex_policy.manage.listing import list_grant_rows
-from cortex_policy.manage.stamp.verify import StampMismatch, verify_stamp
+from cortex_policy.manage.stamp.verify import StampMismatch, find_stamp_mismatches
 from cortex_policy.manage.stamp.write import StampResult, write_stamp
-from cortex_policy.manage.transaction.writer import write_transaction
+from cortex_policy.manage.transaction.writer import open_grants_for_write
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from tests.support.command import result_of
@@ -51,7 +51,7 @@ def test_the_first_write_stamps_every_grant_as_version_1(stamped: Root) -> None:
     stamp = stamps.read_stamp(stamped)
     assert stamp is not None
     assert (stamp.version, set(stamp.grant_digests)) == (1, {"git", "model-gateway"})
-    assert verify_stamp(stamped) == ()
+    assert find_stamp_mismatches(stamped) == ()
     assert set(states(stamped).values()) == {"ok"}
     assert write_stamp(stamped, agree) == StampResult(stamp, is_written=False, diff=PolicyDiff((), 2, ()))
 
@@ -61,19 +61,19 @@ def test_a_hand_edit_is_found_and_accepted_as_the_next_version(stamped: Root) ->
     edit(stamped)
     grant_file(stamped, "new").write_text(grant_file(stamped, "git").read_text())
     grant_file(stamped, "model-gateway").unlink()
-    assert verify_stamp(stamped) == (
+    assert find_stamp_mismatches(stamped) == (
         StampMismatch("git", "differs from its stamp"),
         StampMismatch("model-gateway", "is stamped, and is not there"),
         StampMismatch("new", "is not stamped"),
     )
     assert states(stamped) == {"git": "differs", "new": "unstamped"}
     done = write_stamp(stamped, agree)
-    assert (done.stamp.version, done.is_written, verify_stamp(stamped)) == (2, True, ())
+    assert (done.stamp.version, done.is_written, find_stamp_mismatches(stamped)) == (2, True, ())
 
 
 def test_hand_edits_are_shown_before_they_are_accepted(stamped: Root) -> None:
     """Each grant against what was stamped; what is stamped are the bytes that were shown."""
-    file, stamp = grant_file(stamped), Path(stamps.stamp_file(stamped.path))
+    file, stamp = grant_file(stamped), Path(stamps.make_stamp_path(stamped.path))
     before, shown = stamp.read_bytes(), file.read_bytes().replace(b"30", b"99")
     file.write_bytes(shown)
 
@@ -87,20 +87,20 @@ def test_hand_edits_are_shown_before_they_are_accepted(stamped: Root) -> None:
     write_stamp(stamped, lambda _: edit(stamped))
     found = stamps.read_stamp(stamped)
     assert found is not None
-    assert found.grant_digests["git"] == stamps.content_digest(shown)
-    assert [finding.id for finding in verify_stamp(stamped)] == ["git"]
+    assert found.grant_digests["git"] == stamps.compute_content_digest(shown)
+    assert [finding.id for finding in find_stamp_mismatches(stamped)] == ["git"]
 
 
 def test_an_invalid_grant_is_never_stamped(stamped: Root) -> None:
     """21, with its place and what to do; nothing beside it is stamped either."""
     edit(stamped)
     grant_file(stamped, "new").write_text("<<<<<<< HEAD\n{}\n")
-    before = Path(stamps.stamp_file(stamped.path)).read_bytes()
+    before = Path(stamps.make_stamp_path(stamped.path)).read_bytes()
     with pytest.raises(GrantError) as caught:
         write_stamp(stamped, pytest.fail)
     assert (caught.value.exit_code, f"{grant_file(stamped, 'new')}:1:1" in caught.value.detail) == (21, True)
     assert f"`cortex-policy undo new --root {stamped.path}`" in caught.value.hint
-    assert Path(stamps.stamp_file(stamped.path)).read_bytes() == before
+    assert Path(stamps.make_stamp_path(stamped.path)).read_bytes() == before
 
 
 def test_a_stamped_text_that_is_not_kept_makes_all_that_is_allowed_widened(stamped: Root) -> None:
@@ -120,15 +120,15 @@ def test_a_write_that_was_interrupted_before_its_stamp_broke_keeps_what_it_repla
     old = grant_file(stamped).read_bytes()
 
     def broken(_: object) -> None:
-        Path(stamps.stamp_file(stamped.path)).write_text("<<<<<<< ours\n")
+        Path(stamps.make_stamp_path(stamped.path)).write_text("<<<<<<< ours\n")
         raise KeyboardInterrupt
 
-    with write_transaction(stamped) as writer:
+    with open_grants_for_write(stamped) as writer:
         writer._finish_write = broken  # type: ignore[method-assign] # noqa: SLF001 - the instant between two steps
         with pytest.raises(KeyboardInterrupt):
             writer.write("git", old, old + b" ")
     stamp_grants(stamped)
-    kept = [one.data for entry in read_write_history(stamped, "git").entries for one in entry.changes]
+    kept = [one.data for entry in read_writes_newest_first(stamped, "git").entries for one in entry.changes]
     assert kept == [old]
 
 
@@ -136,17 +136,17 @@ def test_equal_trees_have_equal_checksums(stamped: Root) -> None:
     """The checksum covers ids and digests, in no order of the disk."""
     stamp = stamps.read_stamp(stamped)
     assert stamp is not None
-    assert stamps.compute_checksum(dict(reversed(stamp.grant_digests.items()))) == stamp.checksum_of_digests
-    assert stamps.compute_checksum({**stamp.grant_digests, "x": "sha256:0"}) != stamp.checksum_of_digests
+    assert stamps.compute_checksum_of_digests(dict(reversed(stamp.grant_digests.items()))) == stamp.checksum_of_digests
+    assert stamps.compute_checksum_of_digests({**stamp.grant_digests, "x": "sha256:0"}) != stamp.checksum_of_digests
 
 
 def test_the_version_goes_on_after_a_merge(stamped: Root) -> None:
     """Conflict markers: the higher version plus one."""
-    file = Path(stamps.stamp_file(stamped.path))
+    file = Path(stamps.make_stamp_path(stamped.path))
     ours = file.read_text()
     theirs = ours.replace('"version": 1', '"version": 7')
     file.write_text(f"<<<<<<< ours\n{ours}=======\n{theirs}>>>>>>> theirs\n")
-    assert [finding.id for finding in verify_stamp(stamped)] == [""]
+    assert [finding.id for finding in find_stamp_mismatches(stamped)] == [""]
     assert stamp_grants(stamped).version == 8
 
 
@@ -156,7 +156,7 @@ def test_the_version_goes_on_after_a_merge(stamped: Root) -> None:
 )
 def test_the_version_goes_up_by_one_however_it_is_spelled(stamped: Root, broken: str, version: str, after: int) -> None:
     """In a sound stamp and in a broken one."""
-    file = Path(stamps.stamp_file(stamped.path))
+    file = Path(stamps.make_stamp_path(stamped.path))
     file.write_text(broken + file.read_text().replace('"version": 1', f'"version": {version}'))
     edit(stamped)
     assert stamp_grants(stamped).version == after
@@ -165,7 +165,7 @@ def test_the_version_goes_up_by_one_however_it_is_spelled(stamped: Root, broken:
 @pytest.mark.parametrize("version", ["9007199254740991", "999999999999999999", "9" * 4300, "9" * 5000, "1e400"])
 def test_a_version_at_its_end_never_goes_back(stamped: Root, version: str) -> None:
     """The write is refused, and says what to remove."""
-    file = Path(stamps.stamp_file(stamped.path))
+    file = Path(stamps.make_stamp_path(stamped.path))
     file.write_text(file.read_text().replace('"version": 1', f'"version": {version}'))
     edit(stamped)
     before = file.read_bytes()
@@ -179,7 +179,7 @@ def test_a_version_at_its_end_never_goes_back(stamped: Root, version: str) -> No
 @pytest.mark.parametrize("word", ["2", '"2"', "1.5"])
 def test_the_stamp_of_a_newer_program_is_left_alone(stamped: Root, broken: str, word: str) -> None:
     """It knows what we would lose; and no hint leads in a circle."""
-    file = Path(stamps.stamp_file(stamped.path))
+    file = Path(stamps.make_stamp_path(stamped.path))
     file.write_text(broken + file.read_text().replace('"format": 1', f'"format": {word}'))
     before = file.read_bytes()
     with pytest.raises(NotDoneError, match="does not know"):
@@ -187,15 +187,15 @@ def test_the_stamp_of_a_newer_program_is_left_alone(stamped: Root, broken: str, 
     assert file.read_bytes() == before
     if not broken:
         with pytest.raises(GrantError) as caught:
-            verify_stamp(stamped)
+            find_stamp_mismatches(stamped)
         assert (caught.value.exit_code, caught.value.hint) == (23, stamps.NEWER)
 
 
 def test_members_of_a_newer_program_are_not_dropped(stamped: Root) -> None:
     """They are no reason not to believe the stamp, and one not to write it."""
-    file = Path(stamps.stamp_file(stamped.path))
+    file = Path(stamps.make_stamp_path(stamped.path))
     file.write_text(file.read_text().replace('"format": 1', '"format": 1, "signature": "x"'))
-    assert verify_stamp(stamped) == ()
+    assert find_stamp_mismatches(stamped) == ()
     assert not write_stamp(stamped, agree).is_written
     edit(stamped)
     with pytest.raises(NotDoneError, match="`signature`"):
@@ -206,7 +206,7 @@ def test_a_grant_may_be_called_format(stamped: Root) -> None:
     """Its digest is no format."""
     grant_file(stamped, "format").write_bytes(grant_file(stamped).read_bytes())
     stamp_grants(stamped)
-    file = Path(stamps.stamp_file(stamped.path))
+    file = Path(stamps.make_stamp_path(stamped.path))
     file.write_text("<<<<<<< ours\n" + file.read_text())
     assert stamp_grants(stamped).version == 3
 
@@ -214,7 +214,7 @@ def test_a_grant_may_be_called_format(stamped: Root) -> None:
 @pytest.mark.parametrize("kind", ["link", "hard link", "directory", "fifo"])
 def test_a_file_that_is_not_a_stamp_is_never_overwritten(stamped: Root, kind: str) -> None:
     """3, and what to remove; another write would not help."""
-    file = Path(stamps.stamp_file(stamped.path))
+    file = Path(stamps.make_stamp_path(stamped.path))
     twin = file.rename(file.parent / "twin")
     match kind:
         case "link":
@@ -245,7 +245,7 @@ def test_a_file_that_is_not_a_stamp_is_never_overwritten(stamped: Root, kind: st
 )  # fmt: skip
 def test_a_stamp_that_was_changed_by_hand_is_refused(stamped: Root, old: str, new: str) -> None:
     """Each part is checked, and the checksum holds the grants together."""
-    file = Path(stamps.stamp_file(stamped.path))
+    file = Path(stamps.make_stamp_path(stamped.path))
     file.write_text(file.read_text().replace(old, new, 1))
     with pytest.raises(GrantError) as caught:
         stamps.read_stamp(stamped)
@@ -264,23 +264,23 @@ def test_either_digest_of_an_interrupted_write_is_accepted() -> None:
 def test_encoding_and_reading_agree(stamped: Root) -> None:
     """Pending writes included."""
     stamp = stamps.Stamp(3, {"git": "sha256:old"}, {"git": ("sha256:old", None)})
-    Path(stamps.stamp_file(stamped.path)).write_bytes(stamps.encode_stamp(stamp))
+    Path(stamps.make_stamp_path(stamped.path)).write_bytes(stamps.encode_stamp(stamp))
     assert stamps.read_stamp(stamped) == stamp
     empty = stamps.Stamp(1, {}, {})
-    Path(stamps.stamp_file(stamped.path)).write_bytes(stamps.encode_stamp(empty))
+    Path(stamps.make_stamp_path(stamped.path)).write_bytes(stamps.encode_stamp(empty))
     assert stamps.read_stamp(stamped) == empty
 
 
 def test_a_writer_that_finds_the_lock_held_does_nothing(stamped: Root) -> None:
     """Exit 3, and the bytes are what they were."""
     edit(stamped)
-    before = Path(stamps.stamp_file(stamped.path)).read_bytes()
+    before = Path(stamps.make_stamp_path(stamped.path)).read_bytes()
     with Path(stamped.path, ".cortex", "policy", ".lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(NotDoneError) as caught:
             stamp_grants(stamped)
     assert caught.value.exit_code == 3
-    assert Path(stamps.stamp_file(stamped.path)).read_bytes() == before
+    assert Path(stamps.make_stamp_path(stamped.path)).read_bytes() == before
 
 
 def test_a_link_is_never_stamped(stamped: Root) -> None:
@@ -292,7 +292,7 @@ def test_a_link_is_never_stamped(stamped: Root) -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "link", "dangling link"])
-@pytest.mark.parametrize("work", [stamp_grants, verify_stamp, list_grant_rows])
+@pytest.mark.parametrize("work", [stamp_grants, find_stamp_mismatches, list_grant_rows])
 def test_grants_in_no_real_directory_are_refused(
     stamped: Root, kind: str, work: Callable[[Root], object], tmp_path: Path
 ) -> None:
@@ -308,7 +308,7 @@ def test_grants_in_no_real_directory_are_refused(
     assert (caught.value.exit_code, caught.value.hint) == (22, f"put a real directory at `{tools}`")
 
 
-@pytest.mark.parametrize("work", [stamp_grants, verify_stamp, stamps.read_stamp])
+@pytest.mark.parametrize("work", [stamp_grants, find_stamp_mismatches, stamps.read_stamp])
 def test_stamping_follows_no_link(stamped: Root, work: Callable[[Root], object]) -> None:
     """The policy directory of somebody else stays as it is."""
     policy = Path(stamped.path, ".cortex", "policy")
@@ -338,7 +338,7 @@ def test_a_refusal_of_the_disk_names_the_stamp(own: Path) -> None:
     found = Root(str(own), trusts_owner=True)
     with by_caller():
         stamp_grants(found)
-    stamp = Path(stamps.stamp_file(str(own)))
+    stamp = Path(stamps.make_stamp_path(str(own)))
     os.chown(stamp, 23456, -1)
     edit(found)
     before = stamp.read_bytes()
@@ -353,7 +353,7 @@ run = partial(result_of, "stamp")
 
 def test_a_stamp_that_others_can_write_is_shown_with_a_warning(stamped: Root) -> None:
     """Modes never change the exit code here: some systems clone with umask 0. The next write closes the stamp."""
-    file = Path(stamps.stamp_file(stamped.path))
+    file = Path(stamps.make_stamp_path(stamped.path))
     assert run("show").stderr == ""
     file.chmod(0o666)
     file.parent.chmod(0o777)

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.manage.history import undo
-from cortex_policy.manage.history.writes import read_write_history
-from cortex_policy.manage.stamp.verify import verify_stamp
-from cortex_policy.manage.transaction.writer import write_transaction
+from cortex_policy.manage.history.writes import read_writes_newest_first
+from cortex_policy.manage.stamp.verify import find_stamp_mismatches
+from cortex_policy.manage.transaction.writer import open_grants_for_write
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.stamp import Stamp, content_digest
+from cortex_policy.state.stamp import Stamp, compute_content_digest
 from tests.support.stamps import stamp_grants
 
 OLD, NEW, HAND = (
@@ -31,20 +31,20 @@ def healed(root: Root, pending: dict[str, tuple[bytes | None, bytes | None]], no
     """Return the version after healing, and what is reported."""
     stamp_grants(root)
     pairs = {
-        grant_id: tuple(None if side is None else content_digest(side) for side in pair)
+        grant_id: tuple(None if side is None else compute_content_digest(side) for side in pair)
         for grant_id, pair in pending.items()
     }
-    interrupted = Stamp(1, {"git": content_digest(OLD)}, pairs)  # type: ignore[arg-type]
-    Path(stamps.stamp_file(root.path)).write_bytes(stamps.encode_stamp(interrupted))
+    interrupted = Stamp(1, {"git": compute_content_digest(OLD)}, pairs)  # type: ignore[arg-type]
+    Path(stamps.make_stamp_path(root.path)).write_bytes(stamps.encode_stamp(interrupted))
     Path(root.tools_path, "git.json").unlink()
     for grant_id, data in now.items():
         Path(root.tools_path, f"{grant_id}.json").write_bytes(data)
-    with write_transaction(root):
+    with open_grants_for_write(root):
         pass
     stamp = stamps.read_stamp(root)
     assert stamp is not None
     assert not stamp.pending
-    return [str(stamp.version), *(finding.id for finding in verify_stamp(root))]
+    return [str(stamp.version), *(finding.id for finding in find_stamp_mismatches(root))]
 
 
 @pytest.mark.parametrize(
@@ -90,14 +90,14 @@ def test_a_half_finished_rename_can_be_undone(own: Root) -> None:
         Path(own.tools_path, "other.json").write_bytes(HAND)
         raise KeyboardInterrupt
 
-    with write_transaction(own) as writer:
+    with open_grants_for_write(own) as writer:
         writer._finish_write = edited  # type: ignore[method-assign] # noqa: SLF001 - the instant between two steps
         with pytest.raises(KeyboardInterrupt):
             writer.rename("git", "other", OLD)
-    with write_transaction(own):
+    with open_grants_for_write(own):
         pass
-    assert [finding.id for finding in verify_stamp(own)] == ["other"]
-    entry = read_write_history(own).entries[0]
+    assert [finding.id for finding in find_stamp_mismatches(own)] == ["other"]
+    entry = read_writes_newest_first(own).entries[0]
     assert (entry.version, [(one.id, one.data) for one in entry.changes]) == (2, [("git", OLD)])
     undo.undo_writes(own, undo.UndoRequest("git"), lambda _: None)
     assert (Path(own.tools_path, "git.json").read_bytes(), Path(own.tools_path, "other.json").read_bytes()) == (
@@ -109,8 +109,8 @@ def test_a_half_finished_rename_can_be_undone(own: Root) -> None:
 def test_a_stamp_that_is_removed_during_a_write_is_made_again(own: Root) -> None:
     """With the next version: the writer knows the last one."""
     stamp_grants(own)
-    file = Path(stamps.stamp_file(own.path))
-    with write_transaction(own) as writer:
+    file = Path(stamps.make_stamp_path(own.path))
+    with open_grants_for_write(own) as writer:
         real = writer._check_unchanged  # noqa: SLF001 - the instant between two steps
 
         def removed(changes: object) -> None:
@@ -120,4 +120,4 @@ def test_a_stamp_that_is_removed_during_a_write_is_made_again(own: Root) -> None
 
         writer._check_unchanged = removed  # type: ignore[method-assign] # noqa: SLF001 - as above
         assert writer.write("git", OLD, NEW) == 2
-    assert verify_stamp(own) == ()
+    assert find_stamp_mismatches(own) == ()

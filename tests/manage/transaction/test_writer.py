@@ -10,15 +10,15 @@ import pytest
 from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.history.writes import find_entries_up_to_stamp
-from cortex_policy.manage.stamp.verify import verify_stamp
+from cortex_policy.manage.history.writes import find_entries_that_led_to_stamp
+from cortex_policy.manage.stamp.verify import find_stamp_mismatches
 from cortex_policy.manage.transaction import writer as transaction_writer
-from cortex_policy.manage.transaction.version import STAMP_REFUSED, Version
+from cortex_policy.manage.transaction.version_after_write import STAMP_REFUSED, Version
 from cortex_policy.manage.transaction.writer import GrantWriter
 from cortex_policy.state import Root, atomic_write, history
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.history_entry import HistoryEntry
-from cortex_policy.state.policy_files import path_below_policy
+from cortex_policy.state.policy_files import make_relative_policy_file_path
 from tests.support.crashes import die_at
 from tests.support.failing_calls import fail_at, full_disk, patch_writes
 from tests.support.roots import grant_file
@@ -39,7 +39,7 @@ def put(writer: GrantWriter) -> Version:
 
 def test_the_first_write_stamps_every_grant(found_root: Root) -> None:
     """As version 1; each write after it adds one."""
-    with transaction_writer.write_transaction(found_root) as writer:
+    with transaction_writer.open_grants_for_write(found_root) as writer:
         assert put(writer) == 1
         assert stamp_version(found_root) == 1
         assert put(writer) == 2
@@ -49,7 +49,7 @@ def test_the_first_write_stamps_every_grant(found_root: Root) -> None:
 def test_a_grant_is_made_renamed_and_removed(found_root: Root) -> None:
     """Each is one version, and no other grant is looked at again."""
     stamp_grants(found_root)
-    with transaction_writer.write_transaction(found_root) as writer:
+    with transaction_writer.open_grants_for_write(found_root) as writer:
         data = b'{"tool": "t", "actions": [], "rate": {"perMinute": 1}}'
         assert writer.write("new", None, data) == 2
         assert writer.rename("new", "other", data) == 3
@@ -63,7 +63,7 @@ def test_a_grant_is_made_renamed_and_removed(found_root: Root) -> None:
 def test_mode_is_kept(found_root: Root) -> None:
     """An operator's choice survives a write."""
     grant_file(found_root, "git").chmod(0o640)
-    with transaction_writer.write_transaction(found_root) as writer:
+    with transaction_writer.open_grants_for_write(found_root) as writer:
         put(writer)
     assert grant_file(found_root, "git").stat().st_mode & 0o777 == 0o640
 
@@ -72,21 +72,21 @@ def test_a_grant_that_differs_from_its_stamp_is_not_written(found_root: Root) ->
     """A hand edit is looked at first; another grant's is in nobody's way."""
     stamp_grants(found_root)
     grant_file(found_root, "model-gateway").write_bytes(grant_file(found_root, "model-gateway").read_bytes() + b" ")
-    with transaction_writer.write_transaction(found_root) as writer:
+    with transaction_writer.open_grants_for_write(found_root) as writer:
         assert put(writer) == 2
-        assert [finding.id for finding in verify_stamp(found_root)] == ["model-gateway"]
+        assert [finding.id for finding in find_stamp_mismatches(found_root)] == ["model-gateway"]
         grant_file(found_root, "git").write_bytes(grant_file(found_root, "git").read_bytes() + b" ")
-        before = Path(stamps.stamp_file(found_root.path)).read_bytes()
+        before = Path(stamps.make_stamp_path(found_root.path)).read_bytes()
         with pytest.raises(GrantError) as caught:
             put(writer)
     assert caught.value.exit_code == 23
-    assert Path(stamps.stamp_file(found_root.path)).read_bytes() == before
+    assert Path(stamps.make_stamp_path(found_root.path)).read_bytes() == before
 
 
 def test_bytes_that_somebody_changed_meanwhile_are_never_overwritten(found_root: Root) -> None:
     """Nor is a grant that is there already, or was removed."""
     old = grant_file(found_root, "git").read_bytes()
-    with transaction_writer.write_transaction(found_root) as writer:
+    with transaction_writer.open_grants_for_write(found_root) as writer:
         for wrong in (None, old + b" "):
             with pytest.raises(NotDoneError):
                 writer.write("git", wrong, b"{}")
@@ -111,7 +111,7 @@ def files(root: Root) -> dict[str, bytes]:
 def restore(root: Root, before: dict[str, bytes]) -> None:
     """Make the files what they were, by hand."""
     for name in {*files(root), *before}:
-        file = Path(root.policy_path, path_below_policy(name))
+        file = Path(root.policy_path, make_relative_policy_file_path(name))
         file.write_bytes(before[name]) if name in before else file.unlink()
 
 
@@ -167,18 +167,18 @@ def test_a_kill_between_any_two_steps_leaves_a_whole_state(found_root: Root, act
         if child == 0:
             gc.disable()  # it would copy all that the tests hold
             die_at(step)
-            with transaction_writer.write_transaction(found_root) as writer:
+            with transaction_writer.open_grants_for_write(found_root) as writer:
                 act(writer)
             os._exit(0)
         died = os.waitpid(child, 0)[1] != 0
-        with transaction_writer.write_transaction(found_root):
+        with transaction_writer.open_grants_for_write(found_root):
             after = files(found_root)
             assert not [
                 path for path in Path(found_root.path).rglob("*") if path.name.startswith(atomic_write.TEMPORARY_PREFIX)
             ]
             stamp = stamps.read_stamp(found_root)
             if stamp is not None:
-                assert verify_stamp(found_root) == ()
+                assert find_stamp_mismatches(found_root) == ()
                 assert stamp.version == (last.version if last else 0) + (after != before)
                 assert replaced(found_root, stamp) == ({} if after == before else undone(before, after))
             else:
@@ -186,7 +186,7 @@ def test_a_kill_between_any_two_steps_leaves_a_whole_state(found_root: Root, act
         if not died:
             return
         restore(found_root, before)
-        stamp_grants(found_root) if stamped else Path(stamps.stamp_file(found_root.path)).unlink(missing_ok=True)
+        stamp_grants(found_root) if stamped else Path(stamps.make_stamp_path(found_root.path)).unlink(missing_ok=True)
     raise AssertionError
 
 
@@ -206,25 +206,27 @@ def test_a_kill_while_a_hand_edit_is_undone_loses_no_byte_and_never_lets_it_pass
         if child == 0:
             gc.disable()  # it would copy all that the tests hold
             die_at(step)
-            with transaction_writer.write_transaction(found_root) as writer:
+            with transaction_writer.open_grants_for_write(found_root) as writer:
                 writer.undo_hand_edit("git", now, stamped)
             os._exit(0)
         died = os.waitpid(child, 0)[1] != 0
         stamp = stamps.read_stamp(found_root)
         assert stamp is not None
         assert last is not None
-        edit = None if now is None else stamps.content_digest(now)
+        edit = None if now is None else stamps.compute_content_digest(now)
         assert not stamp.accepts("git", edit)
-        with transaction_writer.write_transaction(found_root) as writer:
+        with transaction_writer.open_grants_for_write(found_root) as writer:
             found = writer.grants.read("git")
             is_back = found == stamped
             assert is_back or found == now
         stamp = stamps.read_stamp(found_root)
         assert stamp is not None
         assert (stamp.version, stamp.pending) == (last.version + is_back, {})
-        assert [finding.id for finding in verify_stamp(found_root)] == ([] if is_back else ["git"])
+        assert [finding.id for finding in find_stamp_mismatches(found_root)] == ([] if is_back else ["git"])
         if is_back:
-            (newest, *_) = find_entries_up_to_stamp(stamp, history.read_history(found_root, stamp))
+            (newest, *_) = find_entries_that_led_to_stamp(
+                stamp, history.iterate_entries_newest_first(found_root, stamp)
+            )
             assert [(one.data, one.old, one.is_hand_edit) for one in newest.changes] == [(now, edit, True)]
         if not died:
             return
@@ -234,10 +236,12 @@ def test_a_kill_while_a_hand_edit_is_undone_loses_no_byte_and_never_lets_it_pass
 def replaced(root: Root, stamp: stamps.Stamp) -> dict[str, bytes | None]:
     """Return the bytes that a write replaced which the history knows to have led to this version."""
     assert not list(Path(root.path).rglob("pending.json"))
-    found = list(history.read_history(root, stamp))
+    found = list(history.iterate_entries_newest_first(root, stamp))
     assert not [one for one in found if not isinstance(one, HistoryEntry)]
     last = [
-        one for one in find_entries_up_to_stamp(stamp, found) if one.version == stamp.version and one.command == "write"
+        one
+        for one in find_entries_that_led_to_stamp(stamp, found)
+        if one.version == stamp.version and one.command == "write"
     ]
     return {one.id: one.data for entry in last for one in entry.changes}
 
@@ -253,11 +257,11 @@ def test_a_hand_edit_after_an_interrupted_write_is_reported_as_one(found_root: R
     stamp = stamps.read_stamp(found_root)
     assert stamp is not None
     pending = stamps.Stamp(1, stamp.grant_digests, {"git": (stamp.grant_digests["git"], "sha256:other")})
-    Path(stamps.stamp_file(found_root.path)).write_bytes(stamps.encode_stamp(pending))
+    Path(stamps.make_stamp_path(found_root.path)).write_bytes(stamps.encode_stamp(pending))
     grant_file(found_root, "git").write_bytes(b"{}")
-    with transaction_writer.write_transaction(found_root):
+    with transaction_writer.open_grants_for_write(found_root):
         pass
-    assert [finding.id for finding in verify_stamp(found_root)] == ["git"]
+    assert [finding.id for finding in find_stamp_mismatches(found_root)] == ["git"]
 
 
 @pytest.mark.parametrize("step", [1, 2, 3])
@@ -267,20 +271,20 @@ def test_a_disk_that_refuses_changes_nothing_or_leaves_it_to_the_next_write(
     """The first step or the grant refused: nothing is changed. The last refused: the next write finishes it."""
     stamp_grants(found_root)
     before = grant_file(found_root, "git").read_bytes()
-    refusing = fail_at(step, atomic_write.atomic_replace, full_disk())
+    refusing = fail_at(step, atomic_write.replace_file_atomically, full_disk())
     with monkeypatch.context() as patch:
         patch_writes(patch, refusing)
         if step < 3:
             with (
                 pytest.raises(NotDoneError, match="no space left"),
-                transaction_writer.write_transaction(found_root) as writer,
+                transaction_writer.open_grants_for_write(found_root) as writer,
             ):
                 put(writer)
             assert grant_file(found_root, "git").read_bytes() == before
             assert stamp_version(found_root) == 1
         else:
-            with transaction_writer.write_transaction(found_root) as writer:
+            with transaction_writer.open_grants_for_write(found_root) as writer:
                 assert put(writer) is STAMP_REFUSED
-            assert verify_stamp(found_root) == ()
-    with transaction_writer.write_transaction(found_root):
+            assert find_stamp_mismatches(found_root) == ()
+    with transaction_writer.open_grants_for_write(found_root):
         assert stamp_version(found_root) == (1 if step < 3 else 2)

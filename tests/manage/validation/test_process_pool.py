@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.validation.process_pool import BATCH_SIZE, MIN_PARALLEL, parallel_map
+from cortex_policy.manage.validation.process_pool import BATCH_SIZE, MIN_PARALLEL, map_in_processes
 from tests.support.failing_calls import fail_at
 
 MANY = range(MIN_PARALLEL + BATCH_SIZE + 1)
@@ -38,19 +38,19 @@ def test_results_come_in_order(monkeypatch: pytest.MonkeyPatch, started: list[in
     """However many processes there are, and none stays."""
     for crowd in (1, 2, 3, 7):
         monkeypatch.setattr(os, "sched_getaffinity", lambda _, crowd=crowd: set(range(crowd)), raising=False)
-        assert list(parallel_map(MANY, lambda item: (item, -item))) == [(item, -item) for item in MANY]
+        assert list(map_in_processes(MANY, lambda item: (item, -item))) == [(item, -item) for item in MANY]
     assert none_stays(started)
 
 
 def test_a_few_items_start_no_process() -> None:
     """A fork costs more than it saves."""
-    assert set(parallel_map(range(MIN_PARALLEL - 1), lambda _: os.getpid())) == {os.getpid()}
+    assert set(map_in_processes(range(MIN_PARALLEL - 1), lambda _: os.getpid())) == {os.getpid()}
 
 
 def test_many_items_are_shared_among_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there are processors."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
-    workers = set(parallel_map(MANY, lambda _: os.getpid()))
+    workers = set(map_in_processes(MANY, lambda _: os.getpid()))
     assert len(workers) == 2
     assert os.getpid() not in workers
 
@@ -59,7 +59,7 @@ def test_a_bug_in_a_process_is_raised_here(monkeypatch: pytest.MonkeyPatch) -> N
     """With where it was; it must not end as a finding, or as nothing."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
-        list(parallel_map(MANY, lambda item: 1 // (item - 400)))
+        list(map_in_processes(MANY, lambda item: 1 // (item - 400)))
 
 
 @pytest.mark.parametrize("call", ["fork", "pipe"])
@@ -71,7 +71,7 @@ def test_without_processes_the_work_is_done_here(
     before = len(os.listdir("/dev/fd"))
     refused = BlockingIOError(11, "Resource temporarily unavailable")
     monkeypatch.setattr(os, call, fail_at(3, getattr(os, call), refused))
-    assert list(parallel_map(MANY, lambda item: -item)) == [-item for item in MANY]
+    assert list(map_in_processes(MANY, lambda item: -item)) == [-item for item in MANY]
     assert none_stays(started)
     assert len(os.listdir("/dev/fd")) == before
 
@@ -86,13 +86,13 @@ def test_a_killed_process_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
         return item
 
     with pytest.raises(NotDoneError, match="was killed"):
-        list(parallel_map(MANY, work))
+        list(map_in_processes(MANY, work))
 
 
 def test_a_reader_that_stops_early_leaves_no_process(monkeypatch: pytest.MonkeyPatch, started: list[int]) -> None:
     """Results larger than a pipe, and a reader that goes after the first."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
-    results = parallel_map(MANY, lambda item: str(item) * 10_000)
+    results = map_in_processes(MANY, lambda item: str(item) * 10_000)
     assert next(results).startswith("0")
     results.close()
     assert none_stays(started)

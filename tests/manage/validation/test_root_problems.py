@@ -13,9 +13,9 @@ import pytest
 
 from cortex_policy.core.model import GRANT_NOT_FOUND, GrantError
 from cortex_policy.manage.history import undo
-from cortex_policy.manage.history.writes import read_write_history
-from cortex_policy.manage.stamp.verify import find_unsafe_stamp_error, verify_stamp
-from cortex_policy.manage.transaction.writer import write_transaction
+from cortex_policy.manage.history.writes import read_writes_newest_first
+from cortex_policy.manage.stamp.verify import find_stamp_mismatches, find_unsafe_stamp_error
+from cortex_policy.manage.transaction.writer import open_grants_for_write
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import TEMPORARY_PREFIX
@@ -49,7 +49,7 @@ def bare(tmp_path: Path) -> Root:
 def test_new_files_are_trusted_under_any_umask(tmp_path: Path, mask: int, expected: int) -> None:
     """Nobody else can write to the directory, a grant, the stamp or the lock."""
     root = bare(tmp_path)
-    with masked(mask), write_transaction(root) as writer:
+    with masked(mask), open_grants_for_write(root) as writer:
         assert writer.write("t", None, DATA) == 1
     assert stat.S_IMODE(Path(root.tools_path).stat().st_mode) == expected
     assert stat.S_IMODE(Path(root.tools_path, "t.json").stat().st_mode) == 0o644
@@ -60,7 +60,7 @@ def test_new_files_are_trusted_under_any_umask(tmp_path: Path, mask: int, expect
 def test_a_directory_made_for_nothing_allows_nothing(tmp_path: Path) -> None:
     """Empty tools are no grant, and no stamp."""
     root = bare(tmp_path)
-    with write_transaction(root):
+    with open_grants_for_write(root):
         pass
     with pytest.raises(GrantError) as caught:
         read_grant(root, "t")
@@ -74,7 +74,7 @@ def test_a_directory_that_hands_its_group_down_makes_grants_of_that_group(own: P
     root = Root(str(own), trusts_owner=False)
     os.chown(root.tools_path, CALLER, CALLER + 1)
     Path(root.tools_path).chmod(0o2755)
-    with by_caller(), write_transaction(root) as writer:
+    with by_caller(), open_grants_for_write(root) as writer:
         writer.write("t", None, DATA)
         old = writer.grants.read("git") or b""
         writer.write("git", old, old + b" ")
@@ -91,16 +91,16 @@ def test_files_of_another_user_stop_no_write(own: Path) -> None:
     Path(root.tools_path).chmod(0o1755)
     os.chown(root.tools_path, 0, CALLER)
     Path(root.tools_path).chmod(0o1775)
-    with by_caller(), write_transaction(root) as writer:
+    with by_caller(), open_grants_for_write(root) as writer:
         assert writer.write("t", None, DATA) == 1
     assert left.exists()
-    with write_transaction(root):  # its owner can
+    with open_grants_for_write(root):  # its owner can
         assert not left.exists()
 
 
 def put(root: Root) -> None:
     """Change a grant."""
-    with write_transaction(root) as writer:
+    with open_grants_for_write(root) as writer:
         old = writer.grants.read("git") or b""
         writer.write("git", old, old + b" ")
 
@@ -114,7 +114,7 @@ def test_the_owner_can_undo_what_sudo_wrote(own: Path) -> None:
     before = Path(root.tools_path, "git.json").read_bytes()
     put(root)
     with by_caller():
-        assert [one.author.uid for one in read_write_history(root).entries] == [0, CALLER]
+        assert [one.author.uid for one in read_writes_newest_first(root).entries] == [0, CALLER]
         undo.undo_writes(root, undo.UndoRequest(), lambda _: None)
     assert Path(root.tools_path, "git.json").read_bytes() == before
     assert {path.stat().st_uid for path in (own / ".cortex" / "policy").rglob("history*")} == {CALLER}
@@ -122,7 +122,7 @@ def test_the_owner_can_undo_what_sudo_wrote(own: Path) -> None:
 
 def rename(root: Root) -> None:
     """Rename a grant."""
-    with write_transaction(root) as writer:
+    with open_grants_for_write(root) as writer:
         writer.rename("git", "other", writer.grants.read("git") or b"")
 
 
@@ -151,9 +151,9 @@ def test_an_interrupt_at_any_line_leaves_a_whole_state(root: Path, act: Callable
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         assert code in {0, 1}
         ended = code == 0
-        assert verify_stamp(found) == (), step
-        with write_transaction(found):
-            assert verify_stamp(found) == (), step
+        assert find_stamp_mismatches(found) == (), step
+        with open_grants_for_write(found):
+            assert find_stamp_mismatches(found) == (), step
         assert not [path for path in root.rglob("*") if path.name.startswith(TEMPORARY_PREFIX)]
         for path in Path(found.tools_path).iterdir():
             path.unlink()

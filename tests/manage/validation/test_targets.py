@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.model import GrantError
-from cortex_policy.manage.validation.suppressions import RuleSelection, Suppressions
-from cortex_policy.manage.validation.targets import find_policy_files_of_root, find_policy_files_of_words
-from cortex_policy.manage.validation.validate import find_targets, validate
+from cortex_policy.manage.validation.rule_selection_and_suppressions import RuleSelection, Suppressions
+from cortex_policy.manage.validation.targets import find_validation_targets_of_paths, find_validation_targets_of_root
+from cortex_policy.manage.validation.validate import find_targets, validate_targets
 from cortex_policy.state import Root
 from tests.support.users import by_caller
 
 
 def names(*words: str, root: Root | None = None) -> list[str]:
     """Return how the files are shown."""
-    return [target.shown for target in find_policy_files_of_words(words, root).files]
+    return [target.shown for target in find_validation_targets_of_paths(words, root).files]
 
 
 def make(directory: Path, *ids: str) -> Path:
@@ -38,7 +38,7 @@ def test_without_words_the_grants_of_the_root_are_validated(root: Path) -> None:
 
 def test_a_root_without_a_directory_of_grants_has_none(tmp_path: Path) -> None:
     """It may be new."""
-    assert find_policy_files_of_root(Root(str(tmp_path), trusts_owner=True)).files == ()
+    assert find_validation_targets_of_root(Root(str(tmp_path), trusts_owner=True)).files == ()
 
 
 def test_a_directory_means_the_grants_of_every_root_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +53,7 @@ def test_a_directory_means_the_grants_of_every_root_in_it(tmp_path: Path, monkey
     assert names("b", "a/.cortex/policy") == [
         "b/c/.cortex/policy/tools/x.json", "a/.cortex/policy/tools/x.json", "a/.cortex/policy/tools/y.json",
     ]  # fmt: skip
-    assert find_policy_files_of_words((".",), None).roots == (str(tmp_path / "a"), str(tmp_path / "b" / "c"))
+    assert find_validation_targets_of_paths((".",), None).roots == (str(tmp_path / "a"), str(tmp_path / "b" / "c"))
 
 
 def test_a_directory_without_a_root_means_its_json_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +68,7 @@ def test_a_directory_without_a_root_means_its_json_files(tmp_path: Path, monkeyp
 
 def test_a_directory_without_json_files_is_a_problem(tmp_path: Path) -> None:
     """A gate that looks at nothing must say so."""
-    (problem,) = find_policy_files_of_words((str(tmp_path),), None).problems
+    (problem,) = find_validation_targets_of_paths((str(tmp_path),), None).problems
     assert (problem.code, problem.severity) == ("file-missing", "error")
 
 
@@ -79,13 +79,13 @@ def test_a_file_in_its_place_knows_its_root_and_its_id(root: Path) -> None:
         "docs/../.cortex/policy/tools/./git.json",
         str(root / ".cortex/policy/tools/git.json"),
     ):
-        (target,) = find_policy_files_of_words((word,), None).files
+        (target,) = find_validation_targets_of_paths((word,), None).files
         assert (target.root, target.is_in_place, target.id) == (str(root), True, "git")
 
 
 def test_another_file_belongs_to_the_root_that_is_named(root: Path, tmp_path: Path) -> None:
     """Its scopes are looked up there; standard input has no id."""
-    where = find_policy_files_of_words((str(tmp_path / "x.json"), "-"), Root(str(root), trusts_owner=True))
+    where = find_validation_targets_of_paths((str(tmp_path / "x.json"), "-"), Root(str(root), trusts_owner=True))
     assert [(one.root, one.is_in_place, one.id) for one in where.files] == [
         (str(root), False, "x"),
         (str(root), False, ""),
@@ -98,8 +98,8 @@ def test_a_root_that_is_reached_by_a_link_is_not_passed_over(tmp_path: Path, lin
     make(tmp_path / "a", "x")
     (tmp_path / "b" / link).parent.mkdir(parents=True)
     (tmp_path / "b" / link).symlink_to(tmp_path / "a" / link)
-    report = validate(
-        where := find_policy_files_of_words((str(tmp_path / "b"),), None),
+    report = validate_targets(
+        where := find_validation_targets_of_paths((str(tmp_path / "b"),), None),
         Suppressions(where, RuleSelection()),
         lambda results, _: results,
     )
@@ -110,8 +110,8 @@ def test_a_file_beside_the_grants_is_read_by_its_own_name(root: Path) -> None:
     """One whose name is no id was said not to be there."""
     file = root / ".cortex/policy/tools/x.JSON"
     file.write_text("{")
-    report = validate(
-        where := find_policy_files_of_words((str(file),), None),
+    report = validate_targets(
+        where := find_validation_targets_of_paths((str(file),), None),
         Suppressions(where, RuleSelection()),
         lambda results, _: results,
     )
@@ -125,7 +125,7 @@ def test_links_are_followed_before_dots_are_removed(tmp_path: Path, monkeypatch:
     for name in ("x.json", "far/x.json"):
         (tmp_path / name).write_text("{}")
     monkeypatch.chdir(tmp_path)
-    (target,) = find_policy_files_of_words(("link/../x.json",), None).files
+    (target,) = find_validation_targets_of_paths(("link/../x.json",), None).files
     assert (target.path, target.shown) == (str(tmp_path / "far" / "x.json"), str(tmp_path / "far" / "x.json"))
 
 
@@ -136,7 +136,7 @@ def test_a_deleted_working_directory_is_reported(tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
     with pytest.raises(GrantError, match="working directory"):
-        find_policy_files_of_words(("x.json",), None)
+        find_validation_targets_of_paths(("x.json",), None)
     assert names(str(tmp_path / "a")) == [str(tmp_path / "a/.cortex/policy/tools/x.json")]
     monkeypatch.chdir(tmp_path)
 
@@ -144,7 +144,7 @@ def test_a_deleted_working_directory_is_reported(tmp_path: Path, monkeypatch: py
 @pytest.mark.parametrize("name", ["x.txt", ".json", "-.json", "a b.json", "x.json.orig"])
 def test_a_file_name_that_cannot_be_an_id_has_none(name: str) -> None:
     """No check can name it."""
-    assert find_policy_files_of_words((name if name != "-.json" else "./-.json",), None).files[0].id == ""
+    assert find_validation_targets_of_paths((name if name != "-.json" else "./-.json",), None).files[0].id == ""
 
 
 def test_a_file_that_is_named_twice_is_validated_once(root: Path) -> None:
@@ -162,6 +162,6 @@ def test_a_directory_that_cannot_be_read_is_a_problem_and_not_the_end(own: Path)
     """What lies beside it is looked at all the same."""
     (own / "closed").mkdir(mode=0o700)
     with by_caller():
-        where = find_policy_files_of_words((str(own),), None)
+        where = find_validation_targets_of_paths((str(own),), None)
     assert [(one.code, one.message) for one in where.problems] == [("file-unreadable", "permission denied")]
     assert [target.id for target in where.files] == ["git"]

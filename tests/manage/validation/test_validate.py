@@ -10,14 +10,18 @@ import pytest
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage import unsafe_files
-from cortex_policy.manage.transaction.version import NO_STAMP, NOT_WRITTEN
-from cortex_policy.manage.transaction.writer import write_transaction
+from cortex_policy.manage.transaction.version_after_write import NO_STAMP, NOT_WRITTEN
+from cortex_policy.manage.transaction.writer import open_grants_for_write
 from cortex_policy.manage.validation.autofix import fix_files
-from cortex_policy.manage.validation.suppressions import RuleSelection, Suppressions, select_codes
+from cortex_policy.manage.validation.rule_selection_and_suppressions import (
+    RuleSelection,
+    Suppressions,
+    find_codes_to_report,
+)
 from cortex_policy.manage.validation.targets import ValidationTargets
-from cortex_policy.manage.validation.validate import find_targets, validate
-from cortex_policy.schema.catalog import ERROR, RULES
+from cortex_policy.manage.validation.validate import find_targets, validate_targets
 from cortex_policy.schema.problems import Report
+from cortex_policy.schema.rule_catalog import ERROR, RULES
 from cortex_policy.state import Root
 from cortex_policy.state.writer_lock import NO_WAIT
 from tests.support.checkout import CHECKOUT
@@ -54,7 +58,7 @@ def look(
 ) -> Report:
     """Validate what the words name."""
     where = find_targets(words, root)
-    return validate(where, Suppressions(where, wanted), lambda results, _: results, strict=strict)
+    return validate_targets(where, Suppressions(where, wanted), lambda results, _: results, strict=strict)
 
 
 def found(*words: str) -> list[tuple[str, str]]:
@@ -241,7 +245,7 @@ def test_a_giant_of_scopes_that_are_not_there_takes_seconds(root: Path) -> None:
     """Each was placed, and the directory listed for each."""
     scopes = [f"p{number}" for number in range(90_000)]
     (root / "giant.json").write_text(json.dumps(SOUND | {"fsScope": scopes}, separators=(",", ":")))
-    report = validate(find_targets(("giant.json",), str(root)), EVERY, lambda results, _: results)
+    report = validate_targets(find_targets(("giant.json",), str(root)), EVERY, lambda results, _: results)
     assert sum(one.code == "scope-absent" for one in report.problems) == 100
 
 
@@ -267,12 +271,12 @@ def test_strict_makes_errors_of_warnings_and_of_nothing_else(tools: Path) -> Non
 
 def test_codes_are_selected_and_ignored_by_group_or_by_name() -> None:
     """What is ignored wins."""
-    assert select_codes((), ()) == {rule.code for rule in RULES}
-    assert select_codes(("scope-dead", "stamp"), ("stamp-missing",)) == {
-        "scope-dead", "stamp-broken", "stamp-differs", *select_codes(("syntax", "shape", "file-missing", "file-unreadable", "settings-invalid"), ())
+    assert find_codes_to_report((), ()) == {rule.code for rule in RULES}
+    assert find_codes_to_report(("scope-dead", "stamp"), ("stamp-missing",)) == {
+        "scope-dead", "stamp-broken", "stamp-differs", *find_codes_to_report(("syntax", "shape", "file-missing", "file-unreadable", "settings-invalid"), ())
     }  # fmt: skip
     with pytest.raises(UsageError):
-        select_codes(("nope",), ())
+        find_codes_to_report(("nope",), ())
 
 
 def test_only_chosen_codes_count(tools: Path) -> None:
@@ -318,7 +322,7 @@ def test_a_file_that_grew_meanwhile_is_not_repaired(tools: Path) -> None:
         file.write_text(json.dumps(SOUND | {"actions": ["a", "a"]}))
         report = look(str(file))
         if file.parent == tools:
-            with write_transaction(Root(str(tools.parent.parent.parent), trusts_owner=True)) as writer:
+            with open_grants_for_write(Root(str(tools.parent.parent.parent), trusts_owner=True)) as writer:
                 writer.write("git", file.read_bytes(), grown.encode())
         else:
             file.write_text(grown)
@@ -379,7 +383,9 @@ def test_a_checkout_of_another_user_is_refused_where_the_root_is_not_named(
 
 def test_members_of_a_group_that_may_write_are_named(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`check` trusts the owner's own group, by its number; who else is in it is looked up here."""
-    monkeypatch.setattr(unsafe_files, "group_members", lambda gid: {"mallory"} if gid == CALLER else set())
+    monkeypatch.setattr(
+        unsafe_files, "find_names_of_group_members", lambda gid: {"mallory"} if gid == CALLER else set()
+    )
     (own / ".cortex/policy/tools/git.json").chmod(0o664)
     monkeypatch.chdir(own)
     report = look(root=str(own))

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
 from cortex_policy.core.json_tree import JsonSyntaxError, find_line_and_column, parse_tree
-from cortex_policy.schema.catalog import RULES
 from cortex_policy.schema.problems import locate_problems
-from cortex_policy.schema.syntax.diagnose import find_syntax_errors
+from cortex_policy.schema.rule_catalog import RULES
+from cortex_policy.schema.syntax.diagnose import find_syntax_problems
 from cortex_policy.schema.syntax.parser import TolerantParser
 from cortex_policy.schema.syntax.problem_list import MAX_PROBLEMS, ProblemList
 from tests.support.json_documents import MANY, documents, grant_texts
@@ -218,7 +218,7 @@ def stop_of(text: str) -> int:
 def check(data: bytes) -> None:
     """Check what holds of the problems of any bytes."""
     text = data.decode("utf-8", "replace")
-    problems = find_syntax_errors(data)
+    problems = find_syntax_problems(data)
     assert bool(problems) == is_refused(data)
     spans = [problem.span or (-1, -1) for problem in problems]
     assert spans == sorted(spans, key=lambda span: span[0])
@@ -236,7 +236,7 @@ def test_a_cause_is_named_and_placed(data: bytes) -> None:
     text = data.decode("utf-8", "replace")
     found = [
         (one.code, *find_line_and_column(text, (one.span or (0, 0))[0]), one.message)
-        for one in find_syntax_errors(data)
+        for one in find_syntax_problems(data)
     ]
     expected = CASES[data]
     assert len(found) == len(expected), found
@@ -249,15 +249,15 @@ def test_a_cause_is_named_and_placed(data: bytes) -> None:
 def test_a_case_keeps_what_holds_for_all(data: bytes) -> None:
     """Places inside of the text, in its order."""
     check(data)
-    assert all(problem.hint for problem in find_syntax_errors(data))
+    assert all(problem.hint for problem in find_syntax_problems(data))
 
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule.code.startswith("syntax-") and rule.example])
 def test_a_rule_finds_its_own_example(rule: object) -> None:
     """And nothing in the fixed one."""
     example, corrected, code = (getattr(rule, name) for name in ("example", "fixed_example", "code"))
-    assert [problem.code for problem in find_syntax_errors(example.encode())] == [code]
-    assert not find_syntax_errors(corrected.encode())
+    assert [problem.code for problem in find_syntax_problems(example.encode())] == [code]
+    assert not find_syntax_problems(corrected.encode())
 
 
 def slips() -> Iterator[str]:
@@ -273,13 +273,13 @@ def test_one_slip_is_one_problem() -> None:
     """Whichever character of a grant is missing or appears twice, no problem follows from another."""
     wrong = [text for text in slips() if is_refused(text.encode())]
     assert len(wrong) > 200
-    assert [text for text in wrong if len(find_syntax_errors(text.encode())) != 1] == []
+    assert [text for text in wrong if len(find_syntax_problems(text.encode())) != 1] == []
 
 
 def test_a_missing_bracket_is_reported_with_its_fix() -> None:
     """The hint can be typed."""
-    assert find_syntax_errors(b'{"a": [1, {"b": 2')[0].hint.startswith("write `}]}` at the end")
-    suspect = find_syntax_errors(b'{\n  "rate": {\n    "perMinute": 30,\n  "a": []\n}\n')[0]
+    assert find_syntax_problems(b'{"a": [1, {"b": 2')[0].hint.startswith("write `}]}` at the end")
+    suspect = find_syntax_problems(b'{\n  "rate": {\n    "perMinute": 30,\n  "a": []\n}\n')[0]
     assert suspect.hint == "write `}` before the `}` at line 5 column 1"
 
 
@@ -292,12 +292,12 @@ def test_a_missing_bracket_is_reported_with_its_fix() -> None:
 )  # fmt: skip
 def test_a_hint_says_what_to_write(text: str, hint: str) -> None:
     """As JSON writes it."""
-    assert find_syntax_errors(text.encode())[0].hint.startswith(hint)
+    assert find_syntax_problems(text.encode())[0].hint.startswith(hint)
 
 
 def test_a_long_part_is_shortened() -> None:
     """To 40 characters in a message."""
-    assert find_syntax_errors(b"[" + b"a" * 99 + b"]")[0].message == f"`{'a' * 39}…` has no quotes"
+    assert find_syntax_problems(b"[" + b"a" * 99 + b"]")[0].message == f"`{'a' * 39}…` has no quotes"
 
 
 @pytest.mark.parametrize("piece", HOSTILE)
@@ -308,14 +308,14 @@ def test_a_long_part_is_shortened() -> None:
 def test_hostile_text_is_explained(piece: str, before: str, size: int) -> None:
     """128 KiB of anything, a mebibyte in a storm, end with problems, not in recursion."""
     data = (before + piece * ((size - 4) // len(piece.encode()))).encode()
-    assert 1 <= len(find_syntax_errors(data)) <= MAX_PROBLEMS
+    assert 1 <= len(find_syntax_problems(data)) <= MAX_PROBLEMS
 
 
 def test_many_brackets_that_do_not_pair_are_explained() -> None:
     """Each kind left open within the other."""
     third = MAX_BYTES // 3
-    assert find_syntax_errors(b"[" * third + b"{" * third + b"]" * third)
-    assert find_syntax_errors(b"{" + b"[" * third + b"}" * third)
+    assert find_syntax_problems(b"[" * third + b"{" * third + b"]" * third)
+    assert find_syntax_problems(b"{" + b"[" * third + b"}" * third)
 
 
 @MANY

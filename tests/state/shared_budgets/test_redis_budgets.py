@@ -15,7 +15,7 @@ from cortex_policy import PolicyStore, RedisBudgets
 from cortex_policy.core.access_denied import AccessDenied
 from cortex_policy.core.model import BudgetServerError, StateError, UsageError
 from cortex_policy.state.shared_budgets import redis_budgets as module
-from cortex_policy.state.shared_budgets.plausible_server_time import read_boot_ns
+from cortex_policy.state.shared_budgets.plausible_server_time import read_nanoseconds_since_boot
 from tests.support.redis_servers import (
     SECRET,
     RedisServer,
@@ -327,7 +327,7 @@ def test_a_sentinel_that_says_nothing_holds_up_no_event_loop(tmp_path: Path, mon
     deadlines: list[int] = []
 
     def find_primary(*words: object) -> tuple[str, int]:
-        deadlines.append(int(str(words[2])) - read_boot_ns())
+        deadlines.append(int(str(words[2])) - read_nanoseconds_since_boot())
         raise TimeoutError
 
     monkeypatch.setattr("cortex_policy.state.shared_budgets.sentinel.find_primary", find_primary)

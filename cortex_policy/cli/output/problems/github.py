@@ -1,14 +1,14 @@
 """The report as workflow commands, which a GitHub job turns into annotations of a pull request."""
 
-from cortex_policy.cli.output.problems.shared import (
+from cortex_policy.cli.output.problems.problem_parts import (
     SEVERITIES,
-    format_message_and_hint,
+    format_message_and_hint_lines,
     has_location,
     make_path_in_report,
 )
-from cortex_policy.core.text import count_with_noun, escape_unprintable
-from cortex_policy.schema.catalog import ERROR, NOTE, WARNING
+from cortex_policy.core.text import escape_unprintable, format_count_with_noun
 from cortex_policy.schema.problems import Problem, Report
+from cortex_policy.schema.rule_catalog import ERROR, NOTE, WARNING
 
 MAX_ANNOTATIONS = 10  # annotations of one kind that GitHub shows of a step; the others are dropped in silence
 _COMMANDS = {ERROR: "error", WARNING: "warning", NOTE: "notice"}
@@ -35,11 +35,11 @@ def _annotation(problem: Problem) -> str:
         **_place_properties(problem),
         "title": escape_unprintable(problem.code),
     }
-    return _workflow_command(problem.severity, properties, "\n".join(format_message_and_hint(problem)))
+    return _workflow_command(problem.severity, properties, "\n".join(format_message_and_hint_lines(problem)))
 
 
 def _more_annotation(severity: str, number: int) -> str:
-    more = count_with_noun(number, f"more {severity}")
+    more = format_count_with_noun(number, f"more {severity}")
     message = f"{more}, because GitHub shows only {MAX_ANNOTATIONS} of a kind; see them with `cortex-policy validate`"
     return _workflow_command(severity, {"title": "cortex-policy"}, message)
 

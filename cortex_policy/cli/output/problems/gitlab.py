@@ -2,14 +2,14 @@
 
 import json
 
-from cortex_policy.cli.output.problems.shared import (
-    format_message_and_hint,
+from cortex_policy.cli.output.problems.problem_parts import (
+    format_message_and_hint_lines,
     make_path_in_report,
     make_problem_fingerprints,
 )
 from cortex_policy.core.text import escape_json_output
-from cortex_policy.schema.catalog import ERROR, NOTE, WARNING
 from cortex_policy.schema.problems import Problem, Report
+from cortex_policy.schema.rule_catalog import ERROR, NOTE, WARNING
 
 _SEVERITIES = {ERROR: "major", WARNING: "minor", NOTE: "info"}
 
@@ -21,7 +21,7 @@ def render_report(report: Report) -> str:
 
 
 def _issue_to_json(problem: Problem, fingerprint: str) -> dict[str, object]:
-    message, *hint = format_message_and_hint(problem)
+    message, *hint = format_message_and_hint_lines(problem)
     # its database accepts no NUL and no lone surrogate
     path = make_path_in_report(problem).encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
     return {

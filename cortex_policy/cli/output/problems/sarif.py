@@ -4,15 +4,15 @@ import json
 import os
 from urllib.parse import quote
 
-from cortex_policy.cli.output.problems.shared import (
+from cortex_policy.cli.output.problems.problem_parts import (
     SEVERITIES,
-    format_message_and_hint,
+    format_message_and_hint_lines,
     make_path_in_report,
     make_problem_fingerprints,
 )
-from cortex_policy.core.text import count_with_noun, escape_json_output
-from cortex_policy.schema.catalog import find_rule
+from cortex_policy.core.text import escape_json_output, format_count_with_noun
 from cortex_policy.schema.problems import Problem, Replacement, Report
+from cortex_policy.schema.rule_catalog import find_rule
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _PACKAGE = "cortex-policy"
@@ -50,7 +50,7 @@ def _driver_object(codes: list[str]) -> dict[str, object]:
 
 
 def _invocation_object(more: int) -> dict[str, object]:
-    message = f"{count_with_noun(more, 'problem')} more, the least severe; see them with `{_PACKAGE} validate`"
+    message = f"{format_count_with_noun(more, 'problem')} more, the least severe; see them with `{_PACKAGE} validate`"
     return {
         "executionSuccessful": True,
         "toolExecutionNotifications": [{"level": "warning", "message": _message_object(message)}],
@@ -73,7 +73,7 @@ def _result_object(problem: Problem, index: int, fingerprint: str) -> dict[str, 
         "ruleId": problem.code,
         "ruleIndex": index,
         "level": problem.severity,
-        "message": _message_object("\n".join(format_message_and_hint(problem))),
+        "message": _message_object("\n".join(format_message_and_hint_lines(problem))),
         "locations": [{"physicalLocation": _location_object(problem)}],
         "partialFingerprints": {"problem/v1": fingerprint},
         **({"fixes": [_fix_object(problem, problem.fix)]} if problem.fix is not None else {}),

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from itertools import groupby
 from unicodedata import category, east_asian_width
 
-from cortex_policy.cli.output.problems.shared import format_severity_counts, has_location
-from cortex_policy.core.text import count_with_noun, escape_output, escape_unprintable, format_message_line
-from cortex_policy.schema.catalog import ERROR, NOTE, WARNING
+from cortex_policy.cli.output.problems.problem_parts import format_severity_counts, has_location
+from cortex_policy.core.text import escape_output, escape_unprintable, format_count_with_noun, format_message_line
 from cortex_policy.schema.problems import MAX_LINE_LENGTH, Problem, Report
+from cortex_policy.schema.rule_catalog import ERROR, NOTE, WARNING
 
 _STYLES = {ERROR: "1;31", WARNING: "1;33", NOTE: "1;36"}
 _ELLIPSIS = "..."
@@ -17,12 +17,12 @@ _JAMO = range(0x1160, 0x1200)  # vowels and finals: they join the syllable befor
 
 def render_report(report: Report, *, colour: bool = False) -> str:
     """Return the problems and then the summary line."""
-    problem_blocks = format_problems(report.problems, colour=colour)
+    problem_blocks = format_problem_blocks(report.problems, colour=colour)
     text = "\n".join(f"{block}\n" for block in [*problem_blocks, format_report_summary(report)])
     return text if colour else escape_output(text)  # with colours it is for a terminal, by a stream that escapes
 
 
-def format_problems(problems: Iterable[Problem], *, colour: bool = False) -> list[str]:
+def format_problem_blocks(problems: Iterable[Problem], *, colour: bool = False) -> list[str]:
     """Return a passage for each problem; consecutive ones with the same hint share one, with the hint at its end."""
     remedies = groupby(problems, lambda problem: (problem.hint, problem.fix is not None))
     problem_blocks = []
@@ -35,7 +35,7 @@ def format_problems(problems: Iterable[Problem], *, colour: bool = False) -> lis
 
 def format_report_summary(report: Report) -> str:
     """Return the numbers of files and problems."""
-    files = count_with_noun(report.files, "file")
+    files = format_count_with_noun(report.files, "file")
     if report.status == "ok":
         files += " is valid" if report.files == 1 else " are valid"
     if not report.problems:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from cortex_policy.cli.output.problems.junit import render_report
-from cortex_policy.cli.output.problems.text import format_problems
+from cortex_policy.cli.output.problems.text import format_problem_blocks
 from cortex_policy.core.text import escape_unprintable
 from cortex_policy.schema.problems import Report
 from tests.support.junit import validate_as_jenkins
@@ -67,8 +67,8 @@ def test_a_file_with_an_error_is_a_test_that_failed() -> None:
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("5", "1", "0")
     (failure,) = suite.iter("failure")
     assert failure.attrib == {"type": "scope-dead", "message": "1 error, 2 warnings, 1 note"}
-    assert failure.text == "\n\n".join(format_problems(REAL.problems[:4]))
-    assert suite.findtext("system-out") == "\n\n".join(format_problems(REAL.problems[4:]))
+    assert failure.text == "\n\n".join(format_problem_blocks(REAL.problems[:4]))
+    assert suite.findtext("system-out") == "\n\n".join(format_problem_blocks(REAL.problems[4:]))
 
 
 @pytest.mark.parametrize(
