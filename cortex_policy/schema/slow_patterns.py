@@ -4,8 +4,8 @@ A search by example: what is found is a value, so there is no false alarm. If no
 may still be one. The texts that are tried are those after which most ways are open.
 """
 
-from cortex_policy.core.ecma_regex_automaton import DEAD, Automaton
 from cortex_policy.core.ecma_regex import PatternLimitError, StepLimit, matches_automaton
+from cortex_policy.core.ecma_regex_automaton import DEAD, Automaton
 from cortex_policy.core.ecma_regex_parser import Pattern
 from cortex_policy.schema.backtracking import BacktrackCounter, TriedText, WorkLimit, find_one_character_of_each_class
 
