@@ -88,7 +88,7 @@ _HOMES = {
     "Settings": "core.model",
     "Sink": "core.audit_sink",
     "StateError": "core.model",
-    "StoreStats": "library.cache",
+    "StoreStats": "library.grant_cache",
     "UsageError": "core.model",
     "decide": "core.engine",
     "enforce": "library.functions",

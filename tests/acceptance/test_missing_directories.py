@@ -38,8 +38,11 @@ def test_the_directory_is_named_with_the_command_that_makes_it(words: tuple[str,
     assert Path(file).exists()
 
 
-def test_a_socket_and_a_secret_need_a_directory_of_their_user_alone(tmp_path: Path) -> None:
+def test_a_socket_and_a_secret_need_a_directory_of_their_user_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The command makes one that is."""
+    monkeypatch.chdir(tmp_path)  # a listener leaves the directory, and the tests that follow must not
     socket, key = str(tmp_path / "a" / "b" / "socket"), str(tmp_path / "c" / "d" / "key")
     for make, path in ((UnixListener, socket), (read_or_make_secret, key)):
         with pytest.raises(NotDoneError) as caught:

@@ -149,7 +149,7 @@ def test_a_check_with_a_pattern_loads_its_engine_and_nothing_of_python(root: Pat
     loaded(PROGRAM)
     code, *modules = loaded(PROGRAM)
     assert code == "0"
-    engine = ("automaton", "characters", "nodes", "regex", "regex_parser")
+    engine = ("regex", "regex_automaton", "regex_characters", "regex_nodes", "regex_parser")
     assert set(modules) == OURS | {"_json", "fcntl", "gc", HASH} | {
         f"cortex_policy.core.ecma_{name}" for name in engine
     }
