@@ -24,7 +24,7 @@ def make_denial_hint(grant: "Grant", action: str, decision: "Decision", root: st
     file = grant.origin.file if grant.origin is not None else grant.id
     if decision.reason is ACTION_NOT_ALLOWED:
         actions = join_words_that_fit(grant.actions) or "none"
-        allowing = _command_text(grant, root, "allow", [action] if action else [])
+        allowing = _command_text(grant, root, "allow", [action] if action else [], "allows the action")
         more = _lookalike_action_text(action, grant.actions)
         return f"allowed actions: {actions}{more}; an operator {allowing or f'adds one to `actions` in {file}'}"
     if decision.reason is ARGUMENT_NOT_ALLOWED:
@@ -35,7 +35,7 @@ def make_denial_hint(grant: "Grant", action: str, decision: "Decision", root: st
     if decision.reason is RATE_LIMITED:
         return _rate_hint(decision)
     if not decision.obligations:
-        return "`cortex-policy config get sensitive --json` says where that is set"
+        return "`cortex-policy config get sensitive --json` says where `sensitive` is set"
     return make_approval_hint(decision)
 
 
@@ -43,13 +43,13 @@ def _path_hint(grant: "Grant", decision: "Decision", file: str, root: str | None
     if any(place.protected_reason.startswith("cannot be resolved") for place, _ in decision.paths):
         return "name a path that can be followed: an absolute one, or from a directory that exists"
     if any(place.protected_reason for place, _ in decision.paths):
-        return "no grant may allow access to what governs it"
-    allowing = _command_text(grant, root, "add-scope", suggest_scopes_to_allow(grant, decision))
+        return "no grant may allow access to files that govern grants"
+    allowing = _command_text(grant, root, "add-scope", suggest_scopes_to_allow(grant, decision), "adds a scope")
     scopes = [scope for scope in grant.fs_scope if trim_scope_or_none(scope) is not None]
     if scopes:
-        what = "allowed" if decision.paths else "give a path"
+        what = "paths in these scopes are allowed" if decision.paths else "give a path in one of these scopes"
         more = _lookalike_scope_text(grant.fs_scope, decision)
-        return f"{what} below: {join_words_that_fit(scopes)}{more}{allowing and f'; an operator {allowing}'}"
+        return f"{what}: {join_words_that_fit(scopes)}{more}{allowing and f'; an operator {allowing}'}"
     return f"no scope of this grant can match; an operator fixes `fsScope` in {file}" if grant.fs_scope else ""
 
 
@@ -79,10 +79,10 @@ def _lookalike_scope_text(scopes: tuple[str, ...], decision: "Decision") -> str:
     return ""
 
 
-def _command_text(grant: "Grant", root: str | None, option: str, words: list[str]) -> str:
+def _command_text(grant: "Grant", root: str | None, option: str, words: list[str], effect: str) -> str:
     """Return a phrase with the command that would allow these words, '' if no command can."""
     command = append_root_option(format_set_command(grant.id, option, words), root)
-    return f"allows it with `{command}`" if command else ""
+    return f"{effect} with `{command}`" if command else ""
 
 
 def _rate_hint(decision: "Decision") -> str:

@@ -109,7 +109,9 @@ def _approval_denial(grant: "Grant", request: "Request", settings: Settings) -> 
     is_asked = settings.sensitive == "ask"
     if is_asked and request.approved:
         return None
-    obligations, why = ((HUMAN_APPROVAL,), "") if is_asked else ((), "sensitive data is denied by the settings")
+    obligations, why = (
+        ((HUMAN_APPROVAL,), "") if is_asked else ((), "the setting `sensitive` is `deny`, so no human is asked")
+    )
     return Decision(APPROVAL_REQUIRED, why, obligations, paths=_match_scopes(grant, request.paths))
 
 

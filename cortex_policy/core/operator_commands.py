@@ -86,7 +86,11 @@ def make_approval_hint(decision: "Decision") -> str:
     """Return a hint for a call that no human has approved."""
     approval = decision.approval
     if approval is None:
-        return "see what waits with `cortex-policy approvals`" if decision.detail else "`check` asks a human for it"
+        return (
+            "see what waits with `cortex-policy approvals`"
+            if decision.detail
+            else "`check` asks a human for the approval"
+        )
     if approval.status == WAITING:
         return f"an operator approves it with `{format_approve_command(decision)}`; `--wait` waits for that"
     return f"a human can be asked again in {int(approval.expires_in_seconds) + 1} seconds"

@@ -155,7 +155,7 @@ function approvalDenial(grant, request, settings) {
   if (grant.dataClass !== "sensitive" || settings.sensitive === "allow") return undefined;
   const isAsked = settings.sensitive === "ask";
   if (isAsked && request.approved) return undefined;
-  const detail = isAsked ? "" : "sensitive data is denied by the settings";
+  const detail = isAsked ? "" : "the setting `sensitive` is `deny`, so no human is asked";
   const paths = matchScopes(grant, request.paths);
   return denial("approval_required", detail, grant, request, paths, undefined, isAsked ? APPROVAL : NONE);
 }

@@ -25,8 +25,8 @@ function denialHint(grant, action, decision) {
       return rateHint(decision.budget);
     default:
       return decision.obligations.length
-        ? "`check` asks a human for it"
-        : "`cortex-policy config get sensitive --json` says where that is set";
+        ? "`check` asks a human for the approval"
+        : "`cortex-policy config get sensitive --json` says where `sensitive` is set";
   }
 }
 
@@ -40,7 +40,7 @@ function actionHint(grant, action, file) {
   const command = setCommand(grant.id, "allow", action ? [action] : []);
   const same = NOT_ASCII.test(action) ? equivalentWord(action, grant.actions) : "";
   const note = same ? `; ${normalFormText("the action", action, same)}` : "";
-  const how = command ? `allows it with \`${command}\`` : `adds one to \`actions\` in ${file}`;
+  const how = command ? `allows the action with \`${command}\`` : `adds one to \`actions\` in ${file}`;
   return `allowed actions: ${allowed}${note}; an operator ${how}`;
 }
 
@@ -49,15 +49,15 @@ function pathHint(grant, decision, file) {
   if (paths.some((path) => path.protectedReason?.startsWith("cannot be resolved"))) {
     return "name a path that can be followed: an absolute one, or from a directory that exists";
   }
-  if (paths.some((path) => path.protectedReason)) return "no grant may allow access to what governs it";
+  if (paths.some((path) => path.protectedReason)) return "no grant may allow access to files that govern grants";
   const scopes = grant.fsScope.filter((scope) => normalizeScope(scope) !== undefined);
   if (!scopes.length) {
     return grant.fsScope.length ? `no scope of this grant can match; an operator fixes \`fsScope\` in ${file}` : "";
   }
   const command = setCommand(grant.id, "add-scope", scopesThatAllow(grant, paths));
-  const how = command ? `; an operator allows it with \`${command}\`` : "";
-  const what = paths.length ? "allowed" : "give a path";
-  return `${what} below: ${joinWordsThatFit(scopes)}${equivalentScopeText(grant.fsScope, paths)}${how}`;
+  const how = command ? `; an operator adds a scope with \`${command}\`` : "";
+  const what = paths.length ? "paths in these scopes are allowed" : "give a path in one of these scopes";
+  return `${what}: ${joinWordsThatFit(scopes)}${equivalentScopeText(grant.fsScope, paths)}${how}`;
 }
 
 /** Return a note that a path looks as if it were in a scope, '' if it does not. */

@@ -51,7 +51,7 @@ test("the original's three sentences are the messages of errors, with the rest i
     assert.ok(error instanceof AccessDenied && error instanceof Error);
     assert.equal(error.message, "action not allowed");
     assert.equal(error.decision.message, "action not allowed: `write`");
-    assert.match(error.hint, /allowed actions: read; an operator allows it with `cortex-policy set g --allow write`/);
+    assert.match(error.hint, /allowed actions: read; an operator allows the action with `cortex-policy set g --allow write`/);
     assert.equal(error.exitCode, 10);
     return true;
   });

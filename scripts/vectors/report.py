@@ -9,7 +9,11 @@ from scripts.vectors.texts import Vector
 
 LOAD = "load: "  # of which there are few: each needs a tree of its own
 _NAMED = re.compile(r"`[^`]*`|\"[^\"]*\"|[0-9][0-9,.]*")
-_LIST = re.compile(r"(allowed actions|allowed below|give a path below): .*?(?=; it reads|; an operator|$)", re.DOTALL)
+_LIST = re.compile(
+    r"(allowed actions|paths in these scopes are allowed|give a path in one of these scopes): "
+    r".*?(?=; it reads|; an operator|$)",
+    re.DOTALL,
+)
 _NESTED = re.compile(r"\((an item|its items)\) ")
 _TEXTS = (
     (re.compile(r"must be one of `enum`: .*", re.DOTALL), "must be one of `enum`: _"),

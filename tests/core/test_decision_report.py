@@ -61,9 +61,14 @@ def test_a_decision_prints_as_its_message() -> None:
             "push",
             {},
             "action not allowed: `push`",
-            "allowed actions: tree, snippet, search; an operator allows it with",
+            "allowed actions: tree, snippet, search; an operator allows the action with",
         ),
-        ("tree", {"path": "/etc"}, "path not within fsScope: `/etc` is in no scope", "allowed below: "),
+        (
+            "tree",
+            {"path": "/etc"},
+            "path not within fsScope: `/etc` is in no scope",
+            "paths in these scopes are allowed: ",
+        ),
     ],
 )
 def test_a_denial_names_the_grant_and_the_action_and_says_what_would_help(

@@ -151,7 +151,7 @@ export class Decider {
     if (this.grant.dataClass != "sensitive" || settings.sensitive == "allow") return null;
     const isAsked = settings.sensitive == "ask";
     if (isAsked && this.request.approved) return null;
-    const decision = new Decision(Reason.ApprovalRequired, isAsked ? "" : "sensitive data is denied by the settings");
+    const decision = new Decision(Reason.ApprovalRequired, isAsked ? "" : "the setting `sensitive` is `deny`, so no human is asked");
     decision.needsHuman = isAsked;
     return this.withScopes(decision);
   }

@@ -267,7 +267,7 @@ def test_a_watch_is_drawn_on_a_terminal_until_q() -> None:
 def test_explain_says_who_can_approve_and_asks_nobody() -> None:
     """The command, once there is a request."""
     told = run("explain", *CALL[1:]).stdout
-    assert "`check` asks a human for it" in told
+    assert "`check` asks a human for the approval" in told
     assert listed() == []
     run(*CALL)
     request_id = waiting()

@@ -264,7 +264,7 @@ def test_settings_are_never_skipped(root: Path) -> None:
         (("git", "push"), ("git push: action not allowed: `push`", "allowed actions: tree, snippet, search;", "`cortex-policy set git --allow push`")),
         (("git", "tree", "--args", '{"repo": 3}'), ("git tree: argument not allowed: `repo` must be of type string, not number",)),
         (("git", "tree", "--path", "docs-evil/x"), ("git tree: path not within fsScope: `docs-evil/x` is in no scope",
-                                                   "hint: allowed below: apps/cortex-os, packages, docs;", "`cortex-policy set git --add-scope docs-evil/x`")),
+                                                   "hint: paths in these scopes are allowed: apps/cortex-os, packages, docs;", "`cortex-policy set git --add-scope docs-evil/x`")),
         (("git", "tree", "--path", "packages/../etc"), ("`packages/../etc` is in no scope",)),
         (("git", "tree", "--path", ""), ("`` is empty",)),
         (("git", "tree", "--path", "docs/link-to-etc/passwd"), ("leads to `/etc/passwd`, which is in no scope",)),

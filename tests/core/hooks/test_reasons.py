@@ -78,7 +78,9 @@ def test_a_rate_says_when_to_try_again() -> None:
 def test_an_approval_waits_for_a_human() -> None:
     """If one can give it."""
     assert "try again once it is approved" in reason(Decision(APPROVAL_REQUIRED, "", (HUMAN_APPROVAL,)))
-    assert "Do not try again" in reason(Decision(APPROVAL_REQUIRED, "sensitive data is denied by the settings"))
+    assert "Do not try again" in reason(
+        Decision(APPROVAL_REQUIRED, "the setting `sensitive` is `deny`, so no human is asked")
+    )
 
 
 @pytest.mark.parametrize("why", REASONS[6:], ids=str)
