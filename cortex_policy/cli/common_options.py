@@ -100,7 +100,7 @@ QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print only err
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print what would be written; write nothing.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 WideningOption = Annotated[
-    bool, typer.Option("--allow-widening", help="Save without asking even if it may allow more than before.")
+    bool, typer.Option("--allow-widening", help="Save without asking, even if more may be allowed than before.")
 ]
 ResumeOption = Annotated[
     bool, typer.Option("--resume", help="Continue with the text that the last session did not save.")

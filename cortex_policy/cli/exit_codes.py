@@ -21,7 +21,10 @@ _GENERAL_CODES = {
     130: "interrupted",
 }
 DECIDING = ("check", "enforce", "explain", "run")  # their exit codes are answers, and programs read them
-_SUCCESS = {None: "allowed, or done", "run": "allowed, and the command ended with 0; its other codes are its own"}
+_SUCCESS = {
+    None: "allowed, or done",
+    "run": "allowed, and the command ended with 0; other codes of the command are passed on",
+}
 _WRITERS = ("init", "new", "set", "remove", "rename", "copy", "fmt", "edit", "undo", "stamp")
 _STATE_READERS = ("rate", "approvals", "approve", "deny")  # they read what calls have left behind
 _ROOTLESS = ("completions", "rule", "help")

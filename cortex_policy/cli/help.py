@@ -126,7 +126,7 @@ class DecisionCommand(CommandWithExamples):
         return records | {
             "Options": [
                 *records["Options"],
-                ("-h, --help", "Print this help; the exit code is 0 only without other words."),
+                ("-h, --help", "Print this help; the exit code is 0 only if there are no other words."),
             ]
         }
 

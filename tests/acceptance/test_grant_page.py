@@ -89,7 +89,7 @@ def test_every_word_that_makes_a_path_is_listed() -> None:
 def test_help_lists_every_word_that_makes_a_path() -> None:
     """Of the command that asks, and so on its man page."""
     shown = prose(run("check", "--help").stdout.replace("\n", " "))
-    names = re.search("is one of (.*?)\\. Text is also a path if the last word of its name is (.*?), as in", shown)
+    names = re.search("its name is one of (.*?)\\. Upper and .* the last word of its name is (.*?), as in", shown)
     assert names is not None
     assert [set(re.split(", | or ", listed)) for listed in names.groups()] == [PATH_NAMES, LAST_WORDS]
 

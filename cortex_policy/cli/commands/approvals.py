@@ -30,9 +30,9 @@ def approvals(
 ) -> None:
     """List the calls that wait for a human.
 
-    It also lists the last answers. It lists the calls of this root that this user makes; `--all` includes those of the
-    user's other roots. With `--watch` it draws them on a terminal until `q`; in a pipe it prints a line for each
-    change.
+    It also lists the last answers. It lists only calls that this user makes in this root; `--all` includes the calls in
+    the user's other roots. With `--watch` it draws the calls on a terminal until you press `q`; in a pipe it prints a
+    line for each change.
 
     $ cortex-policy approvals
     $ cortex-policy approvals 1f0c9a7e

@@ -27,8 +27,8 @@ def approve(
     """Allow one call that waits for a human, once.
 
     It shows the call and asks; without a terminal it needs `--yes`. The approval fits only this call: the same grant,
-    unchanged, and the same action, arguments, paths, directory, cost and user. It ends with that call, or after the
-    time that the setting `approvals.timeout_seconds` gives. The rate still applies.
+    unchanged, and the same action, arguments, paths, directory, cost and user. The approval ends with that call, or
+    after the time that the setting `approvals.timeout_seconds` gives. The rate of the grant still applies.
 
     $ cortex-policy approve 1f0c9a7e
     $ cortex-policy approve 1f0c9a7e --yes --json

@@ -27,7 +27,7 @@ LogsArgument = Annotated[list[str] | None, typer.Argument(metavar="LOGS", help=_
 def audit() -> None:
     """Verify the audit log, follow it, send it, or look calls up.
 
-    The setting `audit.file` names it. Without `--root`, calls of all roots are included.
+    The setting `audit.file` names the log. Without `--root`, calls of all roots are included.
     """
 
 
@@ -42,8 +42,9 @@ def verify(
 ) -> None:
     """Verify the chain of digests through the log.
 
-    The exit code is 1 if lines were changed, lost, moved or duplicated. Anyone who can write the file can replace it,
-    or cut its end. It prints a digest as the head: keep it elsewhere, and pass it as `--expect` next time.
+    The exit code is 1 if lines were changed, lost, moved or duplicated. Anyone who can write the log can replace it, or
+    cut its end. So the command prints a digest, the head of the log: keep this digest in another place, and pass it as
+    `--expect` next time.
 
     $ cortex-policy audit verify
     $ cortex-policy audit verify audit.jsonl.1 audit.jsonl

@@ -37,7 +37,7 @@ CursorOption = Annotated[
     typer.Option(
         "--cursor",
         metavar="FILE",
-        help="The file that remembers what was sent; default: beside the log.",
+        help="The file that remembers what was sent; default: next to the log.",
         show_default=False,
     ),
 ]
@@ -56,9 +56,9 @@ def send(  # noqa: PLR0913 - one parameter for each option
 ) -> None:
     """Send the events of the audit log over HTTP, as CloudEvents.
 
-    It sends what was logged since its last run, in order, rotated files included; the first run sends the whole log. An
-    event may arrive twice, with the same id. The exit code is 3 if events could not be delivered yet. It is 1 if the
-    receiver refused some for good, or if a rotated file or lines of one were deleted before they were sent.
+    It sends, in order, what was logged since its last run, also from rotated files. The first run sends the whole log.
+    An event may arrive twice, with the same id. The exit code is 3 if events could not be delivered yet. It is 1 if the
+    receiver refused some events for good, or if a rotated file or a part of one was deleted before it was sent.
 
     $ cortex-policy audit send https://bus.example.org/events
     $ cortex-policy audit send https://bus.example.org/ --mode batch --token t

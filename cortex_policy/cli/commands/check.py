@@ -32,26 +32,28 @@ def check(  # noqa: PLR0913 - the options of a call, and of requests
 ) -> None:
     """Decide a call, and count it if it is allowed.
 
-    Only exit code 0 means allowed. 10-19 mean denied; 20-29 mean that no decision was possible, which denies the call
-    too. A denial names on stderr the rule that denied and what would be allowed.
+    Only exit code 0 means allowed. 10-19 mean denied. 20-29 mean that no decision was possible; the call is then denied
+    too. For a denied call, stderr names the rule that denied it, and what would be allowed.
 
-    An argument is a path if the grant declares it with `"format": "path"`, or if its name, ignoring case, `_` and `-`,
-    is one of path, paths, file, files, filepath, filename, targetpath, targetfile, notebookpath, source, src,
-    destination, dest, oldpath, newpath, dir, directory, cwd, folder, workdir, workingdirectory. Text is also a path if
-    the last word of its name is path, paths, pathname, filepath, filepaths, file, files, filename, filenames, dir,
-    dirs, directory, directories, folder or folders, as in `outputPath` and `log_file`. `--path` is the argument `path`.
+    An argument is a path in three cases. First, the grant declares it with `"format": "path"`. Second, its name is one
+    of path, paths, file, files, filepath, filename, targetpath, targetfile, notebookpath, source, src, destination,
+    dest, oldpath, newpath, dir, directory, cwd, folder, workdir, workingdirectory. Upper and lower case, `_` and `-`
+    make no difference in this comparison. Third, its value is text and the last word of its name is path, paths,
+    pathname, filepath, filepaths, file, files, filename, filenames, dir, dirs, directory, directories, folder or
+    folders, as in `outputPath` and `log_file`. The option `--path` sets the argument `path`.
 
-    Only paths are compared with `fsScope`: any other argument, such as `target`, may hold any path, and a call without
-    a path is allowed unless `--require-path` or the settings deny it. `explain` says which arguments were treated as
+    Only paths are compared with `fsScope`. Any other argument, such as `target`, may hold any path. A call without a
+    path is allowed, unless `--require-path` or the settings deny it. `explain` says which arguments were treated as
     paths; `cortex-policy-grant`(5) says more.
 
     With `--batch`, each line of FILE (`-` is stdin) is a call, such as `{"grant": "git", "action": "tree", "args":
-    {"path": "docs/x"}}`; it may also have `cost`, `peek` and `id`. Each line is answered by one line, with the members
-    of `--json` and the same `id`. The exit code is 0 only if there was at least one call and every call was allowed.
-    With `--request`, FILE is one AuthZEN 1.0 request, which is counted only if its `context.consume` is true.
+    {"path": "docs/x"}}`. A call may also have `cost`, `peek` and `id`. Each call is answered by one line, with the
+    members of `--json` and the `id` of the call. The exit code is 0 only if there was at least one call and every call
+    was allowed. With `--request`, FILE is one AuthZEN 1.0 request. The request is counted only if its `context.consume`
+    is true.
 
-    With other words beside them, `check --help` and `check --version` do not exit with 0, so they never look like an
-    allowed call.
+    `check --help` and `check --version` exit with 0 only if there are no other words. With other words, the exit code
+    is not 0, so that a script does not take the help for an allowed call.
 
     $ cortex-policy check git tree --path docs/x --require-path || exit
     $ cortex-policy check git tree --path docs/x --peek --json

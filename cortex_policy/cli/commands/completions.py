@@ -24,8 +24,8 @@ def completions(
 ) -> None:
     """Print the completion script of a shell.
 
-    Shells do not find the script in a virtual environment by themselves. Add the line to ~/.bashrc, ~/.zshrc
-    (after compinit) or ~/.config/fish/config.fish.
+    If the program is in a virtual environment, shells do not find the script by themselves. Add the line of your shell
+    to ~/.bashrc, ~/.zshrc (after compinit) or ~/.config/fish/config.fish.
 
     $ eval "$(cortex-policy completions bash)"
     $ source <(cortex-policy completions zsh)

@@ -24,8 +24,8 @@ config_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=Tru
 def config() -> None:
     """Show and change settings, and show where each came from.
 
-    Each source overrides those before it: the system's file, your file, the environment, options. The project's file is
-    applied last, and only where it is stricter. The system's file may lock what it sets.
+    The sources are the system's file, your file, the environment and options; each source overrides those before it.
+    The project's file is applied last, and only where it is stricter. The system's file may lock what it sets.
     """
 
 
@@ -33,7 +33,7 @@ def config() -> None:
 def list_settings(root: RootOption = None, *, output: TableOption = None, json: JsonOption = False) -> None:
     """List the settings, their sources, and what they override.
 
-    `-` means that a setting is not set. Invalid settings are listed first, and the exit code is then 27, as for every
+    `-` means that a setting is not set. Invalid settings are listed first; the exit code is then 27, as it is for every
     check. `cortex-policy-config`(5) explains each setting.
 
     $ cortex-policy config list

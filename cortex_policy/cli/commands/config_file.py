@@ -91,7 +91,7 @@ def unset_setting(
 ) -> None:
     """Remove a setting from a file.
 
-    If more would be allowed than before, it asks as `config set` does.
+    If more would be allowed than before, it asks for confirmation, as `config set` does.
 
     $ cortex-policy config unset require_path
     $ cortex-policy config unset sensitive --project
@@ -131,8 +131,8 @@ def print_settings_file_path(target: "SettingsFile", *, json: JsonOption = False
 def edit(target: "SettingsFile", *, resume: ResumeOption = False, wait_seconds: WaitOption = 0.0) -> None:
     """Edit a settings file, and save it if it is valid.
 
-    It opens a private copy in the editor that the setting `editor`, `$VISUAL` or `$EDITOR` names. A text that is not
-    saved is kept, and its path is printed.
+    It opens a private copy in your editor. The setting `editor`, `$VISUAL` or `$EDITOR` names the editor. If the text
+    is not saved, it is kept in a file, and the path of this file is printed.
 
     $ cortex-policy config edit
     $ cortex-policy config edit --project

@@ -30,8 +30,8 @@ def copy(
 ) -> None:
     """Copy a grant to a new id.
 
-    Both are grants of the same tool and share its budgets; `set NEW --tool NAME` separates them. It asks for
-    confirmation as `new` does. No grant is overwritten.
+    Both grants belong to the same tool and share its budgets; `set NEW --tool NAME` gives the new grant budgets of its
+    own. The command asks for confirmation, as `new` does. No grant is overwritten.
 
     $ cortex-policy copy git git-docs
     $ cortex-policy copy git git-docs --allow-widening

@@ -28,13 +28,16 @@ def diff(  # noqa: PLR0913 - one parameter for each option
     old: Annotated[
         str | None, typer.Argument(metavar="OLD", help="Id or file of a grant, or `hooks.toml`.", show_default=False)
     ] = None,
-    new: Annotated[str | None, typer.Argument(metavar="NEW", help="Another one.", show_default=False)] = None,
+    new: Annotated[
+        str | None,
+        typer.Argument(metavar="NEW", help="Id or file of the grant to compare OLD with.", show_default=False),
+    ] = None,
     root: RootOption = None,
     *,
     revision: Annotated[
         str | None,
         typer.Option(
-            "--against", metavar="REV", help="Compare all grants, or only OLD, with a git revision, or with `stamp`."
+            "--against", metavar="REV", help="Compare with a git revision or with `stamp`: all grants, or only OLD."
         ),
     ] = None,
     fail_on: Annotated[
@@ -47,18 +50,20 @@ def diff(  # noqa: PLR0913 - one parameter for each option
 ) -> None:
     """Report whether a change allows more than before, or less.
 
-    The verdict is same, narrowed, widened or both. It compares the calls that are allowed: `docs` and `docs/` are the
-    same. A change that may allow more counts as widened. An absent or invalid grant allows
-    nothing. A newly declared argument counts as widened, because `undeclared_args` may have denied calls with it; so
-    does an argument that becomes a path, because `require_path` may have denied calls without one. With
-    `undeclared_args = "deny"`, a first scope counts as widened too: paths that are not declared were denied before, and
-    are now allowed in the scope.
+    The verdict is same, narrowed, widened or both. The command compares which calls are allowed, not how a grant is
+    written: `docs` and `docs/` are the same. A change that may allow more counts as widened. A grant that is absent or
+    invalid allows nothing.
 
-    `--against stamp` compares with what was stamped last, and so shows what was edited by hand. If the stamped text
-    is neither in the history nor in the last commit, the whole grant counts as widened.
+    An argument that is declared for the first time counts as widened, because `undeclared_args` may have denied calls
+    with it. An argument that becomes a path counts as widened, because `require_path` may have denied calls without a
+    path. With `undeclared_args = "deny"`, a first scope counts as widened too: paths that are not declared were denied
+    before, and are now allowed in the scope.
 
-    OLD and NEW are ids, or files if they contain a `/` or end in `.json`. A scope that covers CI files, hooks or
-    other files that run with the rights of others causes a warning.
+    `--against stamp` compares the grants with the texts that were stamped last. So it shows what was edited by hand. If
+    the stamped text is neither in the history nor in the last commit, the whole grant counts as widened.
+
+    OLD and NEW are ids. A name that contains a `/` or ends in `.json` is a file. The command warns if a scope covers CI
+    files, hooks or other files that run with the rights of others.
 
     $ cortex-policy diff --against HEAD
     $ cortex-policy diff git --against main

@@ -9,10 +9,10 @@ from cortex_policy.cli.roots import find_inner_root_or_none
 def doctor(root: RootOption = None, *, json: JsonOption = False) -> None:
     """Check each thing that can be wrong on this machine.
 
-    Each line is ok, a warning or a problem, with the command that fixes it and, if a program failed, the command that
-    was tried. The tests have side effects: your shell runs its start-up files to list completions, a file beside the
-    rate state is written and locked, and the audit log's lock file is created if it is missing. It exits with 1 if
-    there is a problem.
+    Each line says ok, or describes a warning or a problem and gives the command that fixes it. If a program failed, the
+    line also gives the command that was tried. The tests have side effects: your shell runs its start-up files to list
+    completions; a file next to the rate state is written and locked; the audit log's lock file is created if it is
+    missing. The exit code is 1 if there is a problem.
 
     $ cortex-policy doctor
     $ cortex-policy doctor --json --root /srv/repo

@@ -26,13 +26,14 @@ def edit(
 ) -> None:
     """Edit a grant in your editor, and save it if it loads.
 
-    It opens a private copy in the editor that the setting `editor`, `$VISUAL` or `$EDITOR` names. Then it shows what is
-    wrong with the text and whether it allows more than before. It asks before it saves. A text that is not saved is
-    kept, and its path is printed.
+    It opens a private copy in your editor. The setting `editor`, `$VISUAL` or `$EDITOR` names the editor. Then it shows
+    what is wrong with the text, and whether the text allows more than before. It asks before it saves. If the text is
+    not saved, it is kept in a file, and the path of this file is printed.
 
     Nobody else can write grants while you edit.
 
-    An editor that returns while the text is open needs an option that makes it wait; for known editors it is added.
+    Some editors return while the text is still open. Such an editor needs an option that makes it wait; for known
+    editors, `edit` adds this option.
 
     $ cortex-policy edit git
     $ cortex-policy edit git --wait 60

@@ -17,8 +17,8 @@ def explain(fields: dict[str, Any], *, json: options.JsonFlag = 0) -> None:
     is still allowed, the command with which an operator can allow the call, and who may run that command. The exit code
     is that of the decision: only 0 means allowed.
 
-    It says which arguments were treated as paths, and points out a value that looks like a path but was not treated as
-    one.
+    It also says which arguments were treated as paths. It points out a value that looks like a path and was not treated
+    as a path.
 
     `check --explain` prints the same for a call that it counts.
 

@@ -26,25 +26,28 @@ def export(
     kind: Annotated[
         Format,
         typer.Option(
-            "--format", metavar="FORMAT", help="wasm, or loader: what JavaScript imports.", show_default=False
+            "--format", metavar="FORMAT", help="wasm; or loader, which JavaScript imports.", show_default=False
         ),
     ],
     out: Annotated[
         str | None, typer.Option("--out", metavar="FILE", help="Write this file, not standard output.")
     ] = None,
-    empty: Annotated[bool, typer.Option("--empty", help="Without grants: the host loads them.")] = False,
+    empty: Annotated[
+        bool, typer.Option("--empty", help="Write no grants into the module; the host loads them.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Write a WebAssembly module that decides in other programs.
 
-    It runs in Node, in browsers and in other hosts, holds the grants and settings of the root as they
-    are now, and decides as `check` does. If a check of one of them would be an error, nothing is written.
+    The module runs in Node, in browsers and in other hosts. It holds the present grants and settings of the root, and
+    decides as `check` does. If a check of one of these grants would be an error, nothing is written.
 
-    The module reads no files. The host gives it both spellings of each path, and the time. What it cannot promise:
-    that a path leads where the host says, hits that other processes take, edits after the export, the audit log,
-    approvals, emergency stops. docs/wasm.md shows how it is used.
+    The module reads no files. The host gives it the time, and each path in two spellings: as typed, and with links
+    followed. The module does not know whether a path leads where the host says. It does not see the calls that other
+    processes make, edits after the export, approvals and emergency stops, and it writes no audit log. docs/wasm.md
+    shows how to use the module.
 
-    A program in JavaScript imports the loader (`--format loader`); it is the same for all roots.
+    A program in JavaScript imports the loader (`--format loader`). The loader is the same for all roots.
 
     $ cortex-policy export --format wasm --out policy.wasm
     $ cortex-policy export --format loader --out policy.mjs

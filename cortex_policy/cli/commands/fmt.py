@@ -31,8 +31,8 @@ def fmt(
 ) -> None:
     """Format grants in one canonical layout.
 
-    Only white space changes. Each grant is written, and can be undone, by itself. An invalid grant is reported and
-    skipped.
+    Only white space changes. Each grant is one write, which `cortex-policy undo` can undo. An invalid grant is reported
+    and skipped.
 
     $ cortex-policy fmt
     $ cortex-policy fmt git --diff

@@ -27,11 +27,11 @@ def doctor(
 ) -> None:
     """Test whether each installed hook blocks what it must block.
 
-    It reports what `hook status` reports, then runs each hook as its agent would. It tries a tool that is always
-    denied, and in a temporary root an allowed call, a denied call, hostile variables, broken rules, an unreadable
-    grant, a hanging disk, a hanging program and a missing program. That takes up to half a minute for each hook. If
-    there is an audit log, these calls are recorded in it. It exits with 1 if a call that must be denied would run, or
-    an allowed call would not.
+    It reports what `hook status` reports. Then it runs each hook as its agent would. It tries a tool that is always
+    denied. In a temporary root it tries an allowed call, a denied call, hostile variables, broken rules, an unreadable
+    grant, a hanging disk, a hanging program and a missing program. This takes up to half a minute for each hook. If
+    there is an audit log, these calls are recorded in the log. The exit code is 1 if a call that must be denied would
+    run, or if an allowed call would not run.
 
     $ cortex-policy hook doctor
     $ cortex-policy hook doctor claude --json

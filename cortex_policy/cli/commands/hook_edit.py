@@ -11,8 +11,8 @@ def edit(root: RootOption = None, *, resume: ResumeOption = False, wait_seconds:
     """Edit the hook rules, and save them if they are valid.
 
     The rules are `.cortex/policy/hooks.toml`. It works as `edit` does for a grant: it shows what is wrong with the text
-    and whether more calls would pass than before, and asks before it saves. A text that is not saved is kept, and its
-    path is printed.
+    and whether more calls would pass than before, and asks before it saves. If the text is not saved, it is kept in a
+    file, and the path of this file is printed.
 
     $ cortex-policy hook edit
     $ cortex-policy hook edit --resume

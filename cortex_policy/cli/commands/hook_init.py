@@ -26,7 +26,9 @@ def init(
     agent: Annotated[
         list[Agent] | None,
         typer.Option(
-            "--agent", metavar="AGENT", help="Write rules for this agent; repeatable. Default: all that were found."
+            "--agent",
+            metavar="AGENT",
+            help="Write rules for this agent; repeatable. Default: all agents that were found.",
         ),
     ] = None,
     dry_run: DryRunOption = False,
@@ -36,10 +38,10 @@ def init(
 ) -> None:
     """Write the first hook rules, and the grants that they name.
 
-    The rules are in `.cortex/policy/hooks.toml`, with comments: separate rules for tools that read, tools that write,
-    shells, MCP tools and harmless tools. Existing grants are kept. Agents are found by their settings directory or
-    their program. Tools may write in the directories of the root, except those with files that other programs run
-    later, such as `.github`. Tools that no rule names are denied.
+    The rules are in `.cortex/policy/hooks.toml`, with comments. There are separate rules for tools that read, tools
+    that write, shells, MCP tools and harmless tools. Existing grants are kept. An agent is found by its settings
+    directory or its program. Tools may write in the directories of the root, except directories with files that other
+    programs run later, such as `.github`. Tools that no rule names are denied.
 
     It shows all files, then asks; without a terminal it needs `--yes`. No file is overwritten. Each file is one write,
     which `cortex-policy undo` undoes.

@@ -115,8 +115,8 @@ def install(options: SettingsOptions) -> None:
 def uninstall(options: SettingsOptions) -> None:
     """Remove the hook from the settings of an agent.
 
-    Every other byte stays, and a file that `hook install` made is removed. It shows the change, then asks; without a
-    terminal it needs `--yes`. Only `--project` needs a root.
+    It changes no other byte of the settings. It removes a file that `hook install` made. It shows the change, then
+    asks; without a terminal it needs `--yes`. Only `--project` needs a root.
 
     $ cortex-policy hook uninstall claude
     $ cortex-policy hook uninstall codex --yes

@@ -34,7 +34,7 @@ PortOption = Annotated[
         "--port",
         metavar="N",
         parser=_parse_port,
-        help="Listen on this port of 127.0.0.1 instead; 0 takes a free one. It needs `--token`.",
+        help="Listen on this port of 127.0.0.1, not on a socket; 0 takes a free port. It needs `--token`.",
         show_default=False,
     ),
 ]
@@ -103,12 +103,11 @@ def serve(
 ) -> None:
     """Answer an agent's hooks over a socket, in milliseconds.
 
-    It answers and counts as `hook AGENT` does: everything is read again for each call. Each HTTP request carries one
-    payload of the agent. `POST /` is answered with the JSON that the agent expects, `POST /process` with what the
-    process of a hook would output. A request to the socket must be signed with the key, and so is its answer;
-    examples/hook_client.py is a client.
-    The files of `--key` and `--token` are created if they are missing. It ends when the process that started it ends,
-    or at a signal.
+    It decides and counts as `hook AGENT` does, and reads everything again for each call. Each HTTP request carries one
+    payload of the agent. The answer to `POST /` is the JSON that the agent expects; the answer to `POST /process` is
+    what the process of a hook would output. A request to the socket must be signed with the key, and the answer is
+    signed with it too; examples/hook_client.py is a client. The files of `--key` and `--token` are created if they are
+    missing. The server ends when the process that started it ends, or at a signal.
 
     $ cortex-policy hook serve codex --root /srv/repo
     $ cortex-policy hook serve claude --port 8931 --token ~/.cortex/hook.token

@@ -16,8 +16,8 @@ def status(root: RootOption = None, *, output: TableOption = None, json: JsonOpt
     """Show which agents have a hook, and whether they run it.
 
     It reads your settings, those of the root and those of this host, and runs nothing. A hook is current if `hook
-    install` would write the same line today. It is a problem if the agent skips a hook, if a hook is not current, if a
-    setting switches hooks off, or if the agent cannot read a file. If there is a problem, it exits with 1.
+    install` would write the same line today. There is a problem if the agent skips a hook, if a hook is not current, if
+    a setting switches hooks off, or if the agent cannot read a file. The exit code is 1 if there is a problem.
 
     $ cortex-policy hook status
     $ cortex-policy hook status --json

@@ -33,14 +33,14 @@ def init(
     """Create `.cortex/policy/tools`, with an example grant.
 
     The harmless example is created if there is no grant yet. Nothing is overwritten. If a directory above is a root
-    already, it creates none: two roots would be ambiguous.
+    already, nothing is created, because two roots would be ambiguous.
 
-    The pre-commit hooks check before each commit that the grants are valid, formatted and stamped, and report whether
-    they allow more. They run the installed cortex-policy.
+    With `--pre-commit`, hooks check before each commit that the grants are valid, formatted and stamped, and report
+    whether the grants allow more. The hooks run the installed cortex-policy.
 
     Every write changes the stamp, so git reports a conflict between two branches even if they changed different grants.
-    With `--git`, git asks this program to merge the stamp. The settings are in `.git/config`: run it once in each
-    clone.
+    With `--git`, git asks this program to merge the stamp. The settings for this are in `.git/config`, so run
+    `cortex-policy init --git` once in each clone.
 
     $ cortex-policy init
     $ cortex-policy init --pre-commit --git

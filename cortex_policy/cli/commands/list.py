@@ -17,8 +17,8 @@ COLUMNS = ("ID", "TOOL", "ACTIONS", "SCOPE", "RATE", "CLASS", "STATE")
 def list_grants(root: RootOption = None, *, output: TableOption = None, json: JsonOption = False) -> None:
     """List the grants, and what is wrong with them.
 
-    It prints a table on a terminal, else one line per grant, separated by tabs. Problems go to stderr: first why every
-    check is denied, if that is so, then what is wrong with each grant.
+    On a terminal it prints a table; in a pipe it prints one line per grant, separated by tabs. Problems go to stderr.
+    If every check is denied, the reason comes first. Then comes what is wrong with each grant.
 
     $ cortex-policy list
     $ cortex-policy list | cut -f1

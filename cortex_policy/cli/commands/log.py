@@ -28,14 +28,14 @@ def log(
 ) -> None:
     """List what operators did, newest first.
 
-    Each line says who did what, when, and what it changed. It lists the writes of grants, with their versions, and the
-    commands `stop`, `resume`, `rate reset`, `rate purge` and `config set`, `unset` and `edit`. It includes changes to
-    your settings and to the system's; root also sees those of the user who owns the grants. With GRANT, it
-    lists only what was done to that grant.
+    Each line says who did what, when, and what changed. The list has the writes of grants, with their versions, and the
+    commands `stop`, `resume`, `rate reset`, `rate purge` and `config set`, `unset` and `edit`. It has changes to your
+    settings and to the system's settings; root also sees changes to the settings of the user who owns the grants. With
+    GRANT, it has only what was done to that grant.
 
-    On a terminal it prints a table, else one line for each entry, separated by tabs. Times are local on a terminal,
-    else UTC. The setting `history.keep` limits how many writes are listed; each new write drops those older than 90
-    days.
+    On a terminal it prints a table, with local times. In a pipe it prints one line for each entry, separated by tabs,
+    with times in UTC. The setting `history.keep` limits how many writes are listed; each new write drops the writes
+    that are older than 90 days.
 
     $ cortex-policy log
     $ cortex-policy log git -n 5

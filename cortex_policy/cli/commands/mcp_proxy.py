@@ -26,11 +26,12 @@ def proxy(
 ) -> None:
     """Check each tool call of an MCP server against the grants.
 
-    It starts COMMAND, a server on standard input and output, and carries messages between it and the client. Before the
-    server gets a tool call, the rules of hooks.toml for `NAME/tool` decide it, and an allowed call is counted. A denied
-    call is answered with the reason, for the model to read. Tools that are never allowed are not listed.
+    It starts COMMAND, a server on standard input and output, and carries messages between this server and the client.
+    It decides each tool call before the server gets the call. It uses the rules of hooks.toml for `NAME/tool`;
+    `--server` gives the NAME. An allowed call is counted. A denied call is answered with the reason, for the model to
+    read. Tools that are never allowed are not listed.
 
-    It ends when the server ends, with the same exit code; SIGTERM, SIGINT and SIGHUP are passed on.
+    It ends when the server ends, with the same exit code. It passes SIGTERM, SIGINT and SIGHUP on to the server.
 
     $ cortex-policy mcp proxy --server files -- mcp-server-filesystem /srv/repo
     $ cortex-policy mcp proxy --server git -- uvx mcp-server-git

@@ -9,10 +9,10 @@ from cortex_policy.render import RenderedCall, write_rendered_call_and_exit
 def serve(root: RootOption = None) -> None:
     """Answer a model's questions about the grants, as an MCP server.
 
-    An agent starts it and speaks to it over stdin and stdout. Its tools `check_grant`, `list_grants` and
-    `explain_call` give the answers of `check --peek`, `list` and `explain`; they count nothing and change nothing. Each
-    grant is a resource, and so is hooks.toml; clients are told of each change as soon as it is written. Relative paths
-    in calls start at the root. It ends when its input ends, or at a signal.
+    An agent starts it and speaks to it over stdin and stdout. Its tools `check_grant`, `list_grants` and `explain_call`
+    give the answers of `check --peek`, `list` and `explain`; they count nothing and change nothing. The grants and
+    hooks.toml are resources; clients are told of each change as soon as it is written. Relative paths in calls start at
+    the root. The server ends when its input ends, or at a signal.
 
     It needs `pip install 'cortex-policy[mcp]'`.
 

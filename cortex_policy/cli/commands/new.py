@@ -30,7 +30,7 @@ def _edit_of_options(
     allow: Annotated[list[str] | None, declare_value_option("ACTION", "Allow an action; repeatable.")] = None,
     rate: Annotated[int | None, declare_value_option("N", "Calls per minute allowed for each action.")] = None,
     scope: Annotated[
-        list[str] | None, declare_value_option("P", "Allow only paths below P; repeatable. Default: all.")
+        list[str] | None, declare_value_option("P", "Allow only paths below P; repeatable. Default: all paths.")
     ] = None,
     data_class: Annotated[
         str | None, declare_value_option("C", "public, internal or sensitive; default: internal.")
@@ -58,9 +58,9 @@ def new(
 ) -> None:
     """Create a grant.
 
-    On a terminal, if `--allow` or `--rate` is missing, it asks for all missing values. A new grant allows what was not
+    If `--allow` or `--rate` is missing, it asks on a terminal for all missing values. A new grant allows what was not
     allowed before, so the command asks for the word `widen`; without a terminal it needs `--allow-widening`. `--arg`
-    works as in `cortex-policy set`, and `cortex-policy-grant`(5) explains all that a grant may hold.
+    works as in `cortex-policy set`. `cortex-policy-grant`(5) explains all that a grant may hold.
 
     $ cortex-policy new fs.write
     $ cortex-policy new git --allow tree --rate 30 --scope docs --allow-widening

@@ -61,8 +61,8 @@ def show(
 ) -> None:
     """Show what is left of each budget.
 
-    NEXT is when a call is allowed again: now, or the seconds until then. Each user has budgets of their own, unless a
-    server counts them.
+    The column NEXT says when a call is allowed again: now, or the seconds until then. Each user has budgets of their
+    own, unless a server counts the budgets.
 
     $ cortex-policy rate show
     $ cortex-policy rate show git --json
@@ -118,7 +118,8 @@ def reset(
 ) -> None:
     """Reset the budgets of a grant: its counted calls are forgotten.
 
-    If a server counts them, it forgets them for all hosts. On a terminal it asks; without one it needs `--yes`.
+    If a server counts the calls, they are forgotten for all hosts. On a terminal the command asks; without a terminal
+    it needs `--yes`.
 
     $ cortex-policy rate reset git
     $ cortex-policy rate reset git tree --yes
@@ -169,8 +170,8 @@ def purge_rate_state(
 ) -> None:
     """Delete all rate state of this root: all its budgets are full again.
 
-    Budgets that a server counts stay as they are. It also removes unexpected files there, which make every check exit
-    with 24. On a terminal it asks; without one it needs `--yes`.
+    Budgets that a server counts stay as they are. The command also removes unexpected files from the rate state,
+    because such files make every check exit with 24. On a terminal it asks; without a terminal it needs `--yes`.
 
     $ cortex-policy rate purge --yes
     """

@@ -32,8 +32,8 @@ def watch(
 ) -> None:
     """Watch what is left of each budget.
 
-    On a terminal it draws bars until `q`; in a pipe it prints a line for each change. Each user has budgets of their
-    own.
+    On a terminal it draws bars until you press `q`; in a pipe it prints a line for each change. Each user has budgets
+    of their own.
 
     $ cortex-policy rate watch
     $ cortex-policy rate watch git --json

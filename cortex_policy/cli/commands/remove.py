@@ -18,7 +18,7 @@ def remove(
 ) -> None:
     """Remove a grant, valid or not.
 
-    On a terminal it asks; without one it needs `--yes`.
+    On a terminal it asks; without a terminal it needs `--yes`.
 
     $ cortex-policy remove git
     $ cortex-policy remove git --yes --json

@@ -42,7 +42,9 @@ def replay(
     fail_on: Annotated[
         ReplayFailOn | None,
         typer.Option(
-            "--fail-on", metavar="allow|deny|any", help="Exit 1 if a call becomes allowed, denied, or either."
+            "--fail-on",
+            metavar="allow|deny|any",
+            help="Exit 1 if a call becomes allowed (allow), denied (deny), or one of both (any).",
         ),
     ] = None,
     output: TableOption = None,
@@ -51,8 +53,8 @@ def replay(
     """Decide past calls again, and list the changed answers.
 
     It uses today's grants and settings, or the grants of a branch or a directory. Nothing is counted or written, and no
-    path is looked up. If a log line does not hold enough to decide its call again, the call is reported as undecided:
-    set `audit.args = "full"` to record all arguments.
+    path is looked up. A log line may lack what is needed to decide its call again; the call is then reported as
+    undecided. To record all arguments, set `audit.args = "full"`.
 
     $ cortex-policy replay
     $ cortex-policy replay audit.jsonl --with main --since 24h

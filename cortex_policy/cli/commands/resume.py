@@ -17,8 +17,8 @@ from cortex_policy.state.local_times import localize_times_if_terminal
 def resume(root: RootOption = None, *, json: JsonOption = False) -> None:
     """End the emergency stop of a root.
 
-    It does not ask. It prints who made the stop, when and why. It does not end a stop of the whole host, which `list`
-    shows too.
+    It does not ask. It prints who made the stop, when and why. It does not end a stop of the whole host; `list` also
+    shows such a stop.
 
     $ cortex-policy resume
     $ cortex-policy resume --json --root /srv/repo

@@ -19,7 +19,7 @@ def rule(
     output: TableOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Explain a rule of `validate`, or list them all.
+    """Explain a rule of `validate`, or list all rules.
 
     $ cortex-policy rule
     $ cortex-policy rule scope-dead

@@ -36,15 +36,17 @@ def run(
     """Decide a call, and run a command if it is allowed.
 
     It decides like `check`. If the call is allowed, the process becomes COMMAND: same process id, input, outputs and
-    environment. A denial exits with its code, and the command does not run. The command is looked up before the call is
-    decided; if it is not found, nothing is counted.
+    environment. If the call is denied, the command does not run, and the exit code is that of the denial. The command
+    is looked up before the call is decided; if the command is not found, nothing is counted.
 
-    `{}` in COMMAND is the path of `--path`, resolved: the absolute path that was allowed, without links.
+    `{}` in COMMAND stands for the path of `--path`: the absolute path that was allowed, without links.
 
     With `--for-each`, each path on stdin is decided and counted by itself, and the command runs once for each path that
-    is allowed. Denied paths are reported, and the others still run. The exit code is the first that was not 0.
+    is allowed. A denied path is reported, and the command still runs for the others. The exit code is 0 if every path
+    is allowed and every command ends with 0. Otherwise it is the first exit code that is not 0, of a denial or of a
+    command.
 
-    COMMAND may use the exit codes of a denial itself; `--denied-exit` gives denials another one.
+    COMMAND may itself end with the exit code of a denial; `--denied-exit` gives denials another exit code.
 
     $ cortex-policy run git tree --path docs/x -- cat {}
     $ cortex-policy run git tree --require-path --path docs/x -- ./tool --file={}

@@ -22,11 +22,11 @@ def schema(
 ) -> None:
     """Print the JSON Schema of a grant.
 
-    It describes which grants load. `validate` also warns about doubtful grants that load.
+    The schema describes which grants load. `validate` also warns about grants that load and are doubtful.
 
-    `--install` writes a schema for editors, which also knows the keywords of `args` and misspelled keys. An editor such
-    as VS Code then completes a grant and underlines mistakes, if its `$schema` is `../grant.schema.json`. `new` and
-    `init` also install it, and name it in the grants that they create.
+    `--install` writes a schema for editors, which also knows the keywords of `args` and misspelled keys. If the
+    `$schema` of a grant is `../grant.schema.json`, an editor such as VS Code completes the grant and underlines
+    mistakes. `new` and `init` also install this schema, and name it in the grants that they create.
 
     $ cortex-policy schema --install
     $ cortex-policy schema > grant.schema.json

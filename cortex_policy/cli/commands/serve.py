@@ -26,7 +26,7 @@ TcpOption = Annotated[
     typer.Option(
         "--tcp",
         metavar="HOST:PORT",
-        help="Listen on this address instead; it needs `--token`, and TLS unless it is a loopback address.",
+        help="Listen on this address, not on a socket. It needs `--token`; if it is not loopback, it also needs TLS.",
         show_default=False,
     ),
 ]
@@ -42,7 +42,10 @@ TokenOption = Annotated[
 CertOption = Annotated[
     str | None, typer.Option("--cert", metavar="FILE", help="The file of the certificate for TLS.", show_default=False)
 ]
-KeyOption = Annotated[str | None, typer.Option("--key", metavar="FILE", help="Its key.", show_default=False)]
+KeyOption = Annotated[
+    str | None,
+    typer.Option("--key", metavar="FILE", help="The file of the private key of this certificate.", show_default=False),
+]
 WorkersOption = Annotated[
     int, typer.Option("--workers", metavar="N", min=1, max=MAX_WORKERS, help="How many processes answer.")
 ]
@@ -66,12 +69,13 @@ def serve(  # noqa: PLR0913 - one parameter for each option
 ) -> None:
     """Answer AuthZEN requests over HTTP.
 
-    It listens on a socket that only you and root can use, unless `--tcp` names an address; if systemd started it with a
-    socket, it uses that. A request is a question and counts nothing, unless its context says `"consume": true`. Edits
-    and stops take effect at once. It ends at a signal. It needs `pip install 'cortex-policy[serve]'`.
+    It listens on a socket that only you and root can use. With `--tcp` it listens on an address instead. If systemd
+    started it with a socket, it uses this socket. A request is a question and counts nothing, unless its context says
+    `"consume": true`. Edits and emergency stops take effect at once. The server ends at a signal. It needs `pip install
+    'cortex-policy[serve]'`.
 
     At `/` it has a page for browsers, which shows grants, budgets, denials, waiting approvals and stops, and changes
-    nothing. `--link` prints a link that opens the page of a running server once, within a minute.
+    nothing. `--link` prints a link to the page of a running server. The link works once, within a minute.
 
     $ cortex-policy serve --root /srv/repo
     $ cortex-policy serve --tcp 127.0.0.1:8930 --token ~/.cortex/serve.token

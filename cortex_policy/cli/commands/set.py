@@ -67,15 +67,16 @@ def set_grant(
 ) -> None:
     r"""Change a grant in one write.
 
-    Only the named fields change, and no other byte. It prints what the change means. If it may allow more than before,
-    it asks on a terminal for the word `widen`; without a terminal it needs `--allow-widening`. A grant without scopes
-    allows every path, so removing the last scope widens.
+    Only the named fields change, and no other byte. The command prints what the change means. If the change may allow
+    more than before, the command asks on a terminal for the word `widen`; without a terminal it needs
+    `--allow-widening`. A grant without scopes allows every path. So if you remove the last scope, the grant allows
+    more.
 
-    `--arg` takes a name, a type and any number of keywords: NAME=TYPE,KEYWORD=VALUE; or a declaration as JSON:
-    NAME={JSON}. The types are string, number, integer, boolean, array, object and null; `cortex-policy-grant`(5) lists
-    the keywords. Separate values of `enum`, or types, by `|`. `items` takes the type of the items, and `items.KEYWORD`
-    a value of one of their keywords. Write a comma in a value as `\,`. Declaring an argument counts as widening,
-    because the setting `undeclared_args` may have denied calls that pass it.
+    `--arg` takes NAME=TYPE,KEYWORD=VALUE: a name, a type and any number of keywords. It also takes a declaration as
+    JSON: NAME={JSON}. The types are string, number, integer, boolean, array, object and null; `cortex-policy-grant`(5)
+    lists the keywords. Separate types, and the values of `enum`, by `|`. `items` takes the type of the items, and
+    `items.KEYWORD` takes the value of a keyword of the items. Write a comma in a value as `\,`. To declare an argument
+    counts as widening, because the setting `undeclared_args` may have denied calls with this argument.
 
     $ cortex-policy set git --rate 60 --dry-run
     $ cortex-policy set git --allow push --allow-widening

@@ -20,14 +20,17 @@ _NAMES = "bash, zsh, fish or sh"
 def shell_init(
     shell: Annotated[str, typer.Argument(metavar="SHELL", help=f"{_NAMES}.", show_default=False)],
     *,
-    write: Annotated[bool, typer.Option("--write", help="Write it to a file; print the line that sources it.")] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write the function to a file; print the line that sources this file.")
+    ] = False,
 ) -> None:
     """Print a shell function that makes checks faster.
 
-    The function is called `cortex-policy`. In bash 5 and zsh on Linux, its `check` asks a process that starts at the
-    first check and ends with the shell; arguments, output and exit codes are the same. For all other commands, and if
-    anything goes wrong, it runs the program. In fish and sh it always runs the program, because these shells cannot
-    limit how long they wait for an answer; in sh it is called `cortex_policy`.
+    The function is called `cortex-policy`, in sh `cortex_policy`. In bash 5 and zsh on Linux, the function asks a
+    process for each `check`. The process starts at the first check and ends with the shell. Arguments, output and exit
+    codes are the same as those of the program. For all other commands, and if anything goes wrong, the function runs
+    the program. In fish and sh it always runs the program, because these shells cannot limit how long they wait for an
+    answer.
 
     $ eval "$(cortex-policy shell-init bash)"
     $ cortex-policy shell-init zsh --write >> ~/.zshrc

@@ -27,7 +27,12 @@ def show(
     *,
     at: Annotated[
         int | None,
-        typer.Option("--at", metavar="VERSION", parser=make_integer_parser(0), help="Print its text at this version."),
+        typer.Option(
+            "--at",
+            metavar="VERSION",
+            parser=make_integer_parser(0),
+            help="Print the text of the grant at this version.",
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> None:

@@ -32,8 +32,8 @@ stamp_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=True
 def stamp() -> None:
     """Show, verify or write the version and checksum of the grants.
 
-    With the stamp, programs that cache grants know when to reload them, and operators see accidental changes. It is not
-    a signature.
+    The stamp tells programs that cache grants when to reload them. It shows operators accidental changes. It is not a
+    signature.
     """
 
 
@@ -99,10 +99,10 @@ def write(
 ) -> None:
     """Accept the grants as they are now, as the next version.
 
-    It compares each grant that was edited by hand with what was stamped. If it may allow more than before, it asks on a
-    terminal for the word `widen`; without a terminal it needs `--allow-widening`. A grant that does not load is not
-    accepted. `diff --against stamp` shows the same and accepts nothing. If the stamped text is neither in the
-    history nor in the last commit, the whole grant counts as widened.
+    It compares each grant that was edited by hand with its stamped text. If a grant may allow more than before, the
+    command asks on a terminal for the word `widen`; without a terminal it needs `--allow-widening`. A grant that does
+    not load is not accepted. `diff --against stamp` shows the same and accepts nothing. If the stamped text is neither
+    in the history nor in the last commit, the whole grant counts as widened.
 
     $ cortex-policy stamp write
     $ cortex-policy stamp write --allow-widening
@@ -126,11 +126,11 @@ def write(
 def merge(root: RootOption = None, *, wait_seconds: WaitOption = 0.0, json: JsonOption = False) -> None:
     """Put the stamp right after a merge, a rebase or a cherry-pick.
 
-    It accepts each grant that one of the two sides had stamped, and writes a version that is later than both. It does
-    not matter whether git left conflict markers in the stamp, or took the version or checksum of one side. It asks
-    nothing, because each side was confirmed when it was written; it prints what changes for this side. A grant that
-    neither side had stamped is reported (exit 1) and still differs from its stamp; one with conflict markers has to be
-    resolved first (21).
+    It accepts each grant that one of the two sides had stamped, and writes a version that is later than both. Git may
+    have left conflict markers in the stamp, or may have taken the version or the checksum of one side: the command
+    replaces all of them. It does not ask, because each side was confirmed when it was written. It prints what changes
+    for this side. If neither side had stamped a grant, the grant is reported and still differs from its stamp, and the
+    exit code is 1. If a grant has conflict markers, resolve them first: until then the exit code is 21.
 
     $ cortex-policy stamp merge && git add .cortex/policy/stamp.json
     """
@@ -161,8 +161,8 @@ def merge_files(
 ) -> None:
     """Merge two versions of a stamp into OURS, as git asks for it.
 
-    `init --git` lets git run it. If both sides changed the same grant, it exits with 1, and OURS has all three versions
-    for `stamp merge`.
+    After `init --git`, git runs this command. If both sides changed the same grant, the exit code is 1, and OURS has
+    all three versions for `stamp merge`.
 
     $ cortex-policy stamp merge-files base.json ours.json theirs.json
     """
@@ -185,7 +185,7 @@ def wait(
     ] = None,
     reader: Annotated[
         str | None,
-        typer.Option("--reader", metavar="NAME", help="Wait until every process of this reader uses that version."),
+        typer.Option("--reader", metavar="NAME", help="Wait until every process of this reader uses the version."),
     ] = None,
     timeout: Annotated[
         float | None,
@@ -197,8 +197,8 @@ def wait(
 ) -> None:
     """Wait until the stamp, or a reader, is at a version or later.
 
-    It takes no lock, and without `--timeout` it waits without limit. A reader is a service that names itself in
-    `PolicyStore(reader=NAME)`; without `--version`, the wait is for the current version.
+    It takes no lock. Without `--timeout` it waits without limit. Without `--version` it waits for the current version.
+    A reader is a service that names itself in `PolicyStore(reader=NAME)`.
 
     $ cortex-policy stamp wait --version 7 --timeout 30
     $ cortex-policy stamp wait --reader gateway --timeout 30

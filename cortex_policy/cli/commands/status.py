@@ -18,10 +18,10 @@ def status(
 ) -> None:
     """Show whether checks can be allowed, and what decides that.
 
-    It shows the root, the settings that are set and where, whose budgets are counted and where, an emergency stop, the
-    stamp, the audit log, and the calls that wait for a human. It exits with 1 if every check is denied, and says why.
-    It writes nothing. With `--watch` it draws budgets, the last calls and waiting calls on a terminal until `q`; in a
-    pipe it prints a line for each change.
+    It shows the root, which settings are set and where, whose budgets are counted and where, an emergency stop, the
+    stamp, the audit log, and the calls that wait for a human. If every check is denied, it says why, and the exit code
+    is 1. It writes nothing. With `--watch` it draws budgets, the last calls and waiting calls on a terminal until you
+    press `q`; in a pipe it prints a line for each change.
 
     $ cortex-policy status
     $ cortex-policy status --json --root /srv/repo

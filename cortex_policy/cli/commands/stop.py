@@ -29,13 +29,14 @@ def stop(
 ) -> None:
     """Deny every call, at once, until `resume`.
 
-    Every check of this root exits with 15, even if something else is wrong too, and a waiting check ends within a
-    second. Grants can still be read and changed. The stop is the file `.cortex/policy/stop`: it denies as long as it
-    exists, its first line is the reason, and its owner is who made the stop. An existing stop is not changed. Without
-    `--root` it stops every root at or above the working directory, and prints them.
+    Every check of this root exits with 15, even if something else is wrong too. A waiting check ends within a second.
+    Grants can still be read and changed. The stop is the file `.cortex/policy/stop`. It denies as long as this file
+    exists. The first line of the file is the reason, and the owner of the file is who made the stop. An existing stop
+    is not changed. Without `--root`, the command stops every root at or above the working directory, and prints these
+    roots.
 
-    The whole host is stopped by `sudo mkdir -p /etc/cortex-policy && sudo touch /etc/cortex-policy/stop`, until that
-    file is removed.
+    To stop the whole host, run `sudo mkdir -p /etc/cortex-policy && sudo touch /etc/cortex-policy/stop`. That stop ends
+    when the file is removed.
 
     $ cortex-policy stop
     $ cortex-policy stop --reason "the token leaked" --root /srv/repo

@@ -26,9 +26,9 @@ def suggest(
 ) -> None:
     """Show the smallest changes that would allow denied calls.
 
-    For each change it prints the diff, how many calls it would have allowed, what else it would allow, and the command
-    that makes it. Nothing is applied: a denied call may have been denied on purpose. It never guesses what the log does
-    not contain.
+    For each change it prints the diff, how many calls the change would have allowed, what else the change would allow,
+    and the command that makes the change. Nothing is applied: a denied call may have been denied on purpose. The
+    command never guesses what the log does not contain.
 
     $ cortex-policy suggest --since 24h
     $ cortex-policy suggest /var/log/cortex/audit.jsonl --grant git --json

@@ -41,12 +41,12 @@ def run_test_cases(  # noqa: PLR0913 - one parameter for each option
 ) -> None:
     """Run the test cases of grants and report their coverage.
 
-    Cases are in `.cortex/policy/tests/*.cases.toml`: each is a call with the decision it must get. They run in a
-    temporary root, with a clock that only a case advances: rate state, stamp, audit log and settings are not touched.
-    If a case fails, the exit code is 1.
+    Cases are in `.cortex/policy/tests/*.cases.toml`: each is a call with the decision that it must get. The cases run
+    in a temporary root, with a clock that only a case advances. Rate state, stamp, audit log and settings are not
+    touched. If a case fails, the exit code is 1.
 
-    `--init` generates cases that cover a grant. `--update` writes them again after an intended change; the cases that
-    you wrote yourself, below the marked line, stay as they are.
+    `--init` generates cases that cover a grant. `--update` writes these cases again after an intended change. The cases
+    that you wrote yourself are below the marked line; they stay as they are.
 
     $ cortex-policy test --init git
     $ cortex-policy test

@@ -41,13 +41,13 @@ def undo(
     wait_seconds: WaitOption = 0.0,
     json: JsonOption = False,
 ) -> None:
-    """Undo a hand edit, else the last write.
+    """Undo a hand edit, or, if there is none, the last write.
 
-    With GRANT it undoes only what was done to that grant. It restores the exact bytes, prints what that means, and asks
-    as `set` does. It takes a hand edit back to what was stamped; a grant that was added by hand is only removed if you
-    name it. An undo is a write too: undo it to redo the change. `--to` restores grants one by one, newest first;
-    run it again to continue after an interruption. Writes that `log` does not list cannot be undone: the setting
-    `history.keep` says how many are kept.
+    With GRANT it undoes only what was done to that grant. It restores the exact bytes, prints what the change means,
+    and asks as `set` does. After a hand edit, it restores the text that was stamped. A grant that was added by hand is
+    removed only if you name it. An undo is a write too: to redo the change, undo the undo. `--to` restores grants one
+    by one, newest first; after an interruption, run the same command again. Writes that `log` does not list cannot be
+    undone; the setting `history.keep` says how many are kept.
 
     $ cortex-policy undo
     $ cortex-policy undo git --dry-run

@@ -32,9 +32,10 @@ def validate(  # noqa: PLR0913 - one parameter for each option
 ) -> None:
     """Report what is wrong with grants, and how to fix it.
 
-    It exits with 1 if there are errors, and with 0 if there are only warnings. A file that cannot be read is always
-    reported. For a directory, it validates the grants of all roots in it; without a root, its JSON files. The rules of
-    agents' hooks (`hooks.toml`) are validated with the grants of their root. `cortex-policy rule CODE` explains a code.
+    The exit code is 1 if there are errors, and 0 if there are only warnings. A file that cannot be read is always
+    reported. If you name a directory, the grants of all roots in this directory are validated; if it has no root, its
+    JSON files are validated. The rules of agents' hooks (`hooks.toml`) are validated with the grants of their root.
+    `cortex-policy rule CODE` explains a code.
 
     $ cortex-policy validate
     $ cortex-policy validate --strict --output github --output sarif=grants.sarif
