@@ -12,10 +12,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from cortex_policy.core.decode import decode_grant_document
+from cortex_policy.manage.cases.first_cases import generate_case_file_with_coverage
 from cortex_policy.manage.cases.model import CaseFile
 from cortex_policy.manage.cases.parser import read_case_file_collecting_errors
 from cortex_policy.manage.cases.runner import GrantUnderTest
-from cortex_policy.manage.cases.scaffold import generate_case_file_with_coverage
 from cortex_policy.manage.cases.serializer import format_generated_cases_as_toml
 from tests.support.mutants import Score, score
 

@@ -16,7 +16,7 @@ from statistics import median
 from cortex_policy.manage.audit.reader import ReadCounts, read_lines_of_logs
 from cortex_policy.manage.diff.grants import compare_grant_bytes
 from cortex_policy.manage.replay.impact import MAX_LINES, estimate_impact_as_text
-from cortex_policy.manage.replay.replay import load_all_current_or_all_proposed_grants, replay_logged_calls
+from cortex_policy.manage.replay.replay import load_grants_of_root_or_dir_or_revision, replay_logged_calls
 from cortex_policy.state import Root
 
 MOST, MOST_WAITED = 2.5, 0.3
@@ -98,7 +98,7 @@ def replay_lines(root: Root, file: Path) -> None:
     """Decide each line again."""
     tally = ReadCounts()
     replay_logged_calls(
-        root, read_lines_of_logs([str(file)], tally), tally, load_all_current_or_all_proposed_grants(root)
+        root, read_lines_of_logs([str(file)], tally), tally, load_grants_of_root_or_dir_or_revision(root)
     )
 
 

@@ -85,7 +85,7 @@ def report(name: str, ratios: list[float]) -> None:
 def measure(root: Root) -> None:
     """Time the functions, and the processes less the start of one, each next to a reading of the files."""
     functions: dict[str, Callable[[], object]] = {
-        "list_grant_rows": lambda: listing.list_grant_rows(root),
+        "read_all_grant_rows": lambda: listing.read_all_grant_rows(root),
         "find_stamp_mismatches": lambda: find_stamp_mismatches(root),
         "make_policy_diff_since_revision": lambda: grant_diff.make_policy_diff_since_revision(root, "HEAD"),
     }
@@ -110,7 +110,7 @@ def measure(root: Root) -> None:
 def profile(root: Root) -> None:
     """Print where the functions spend their time."""
     for function in (
-        lambda: listing.list_grant_rows(root),
+        lambda: listing.read_all_grant_rows(root),
         lambda: find_stamp_mismatches(root),
         lambda: grant_diff.make_policy_diff_since_revision(root, "HEAD"),
     ):

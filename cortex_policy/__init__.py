@@ -106,7 +106,7 @@ _OLD_NAMES = {
 __all__ = list(_HOMES)
 
 
-def load_modules_from_bytecode(*files: str) -> None:
+def import_from_bytecode(*files: str) -> None:
     """Load modules from the bytecode that Python keeps of them; from the first without it on they are left to Python.
 
     Python's way to find and load a module, which has to be right for all there are, takes a third of a check. Each file

@@ -10,9 +10,9 @@ import _signal  # type: ignore[import-not-found, unused-ignore]  # `signal` load
 import os
 import time
 
-from cortex_policy import DECISION_MODULES, load_modules_from_bytecode
+from cortex_policy import DECISION_MODULES, import_from_bytecode
 from cortex_policy.core import Value
-from cortex_policy.core.hooks.denials import NO_OPINION, escape_reason_for_model, make_denial_outputs
+from cortex_policy.core.hooks.denial_outputs import NO_OPINION, escape_reason_for_model, make_denial_outputs
 from cortex_policy.core.hooks.payload import AGENTS, MAX_BYTES
 from cortex_policy.state import read_all
 
@@ -78,12 +78,12 @@ def answer_agent_and_exit(argv: list[str], closed: list[int], error_text: "Error
     """
     for name in [name for name in os.environ if name.startswith(_VARIABLES)]:
         del os.environ[name]
-    process = HookProcess(find_named_agent(argv), error_text)
+    process = HookProcess(find_agent_in_argv_or_empty(argv), error_text)
     try:
         process.handle_signals()
         if closed:
             process.deny("the agent runs this hook with a closed standard input, output or error")
-        process.answer(parse_hook_words(argv))
+        process.answer(parse_hook_argv(argv))
     except HookWordsError as error:
         process.deny(str(error))
     except BaseException as error:  # noqa: BLE001 - every way out is a denial
@@ -117,9 +117,9 @@ class HookProcess:
         if len(data) > MAX_BYTES:
             self.deny(f"the agent sent more than {MAX_BYTES >> 20} MiB")
         # before the fork: in the child, modules take half as much time again
-        load_modules_from_bytecode(*DECISION_MODULES, *_HOOK_DECISION_MODULES)
+        import_from_bytecode(*DECISION_MODULES, *_HOOK_DECISION_MODULES)
         if b'"command"' in data or b'"cmd"' in data:  # what is not loaded here is loaded once it is needed
-            load_modules_from_bytecode(*_SHELL_MODULES)
+            import_from_bytecode(*_SHELL_MODULES)
         from cortex_policy.hook_decision import decide_denial_text  # noqa: PLC0415 - once signals are handled
 
         late = f"the policy was not read and applied within {words.deadline_seconds:g} s; try again later, once"
@@ -226,7 +226,7 @@ def format_uncaught_error(error: BaseException, error_text: "ErrorText") -> str:
     return "the hook could not run: out of memory" if isinstance(error, MemoryError) else error_text(error)
 
 
-def format_bug(error: BaseException) -> str:
+def format_bug_by_type(error: BaseException) -> str:
     """Say that this program has a bug, without its place in the code."""
     return f"the hook could not run: a bug in this program ({type(error).__name__})"
 
@@ -251,14 +251,14 @@ def _write_once(descriptor: int, data: bytes) -> None:
         return  # closed or full: the exit code says it as well
 
 
-def find_named_agent(argv: list[str]) -> str:
+def find_agent_in_argv_or_empty(argv: list[str]) -> str:
     """Return the agent that the words name, '' if they name none."""
     return argv[0] if argv and argv[0] in AGENTS else ""
 
 
-def parse_hook_words(argv: list[str]) -> HookWords:
+def parse_hook_argv(argv: list[str]) -> HookWords:
     """Parse the words after `hook`; raise HookWordsError for any others than an installed line has."""
-    agent = find_named_agent(argv)
+    agent = find_agent_in_argv_or_empty(argv)
     if not agent and argv[:1] != [ANY_AGENT]:
         raise _words_error(f"it must name an agent: {', '.join(AGENTS)}")
     fields: dict[str, str] = {}

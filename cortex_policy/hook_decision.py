@@ -5,7 +5,7 @@ One module of more than 250 lines: each module costs a hook time.
 
 import os
 
-from cortex_policy import load_modules_from_bytecode
+from cortex_policy import import_from_bytecode
 from cortex_policy.core.decode import DECIDED_BY_RULES, MalformedError, decode_json
 from cortex_policy.core.engine import find_denial_before_rate
 from cortex_policy.core.hooks import PayloadError
@@ -15,10 +15,10 @@ from cortex_policy.core.hooks.ruling import (
     ToolOutcome,
     add_paths_to_arguments,
     apply_rules,
-    find_misread_mcp_argument_text,
-    find_outside_path_text,
+    find_misread_mcp_argument_denial_text,
+    find_outside_path_denial_text,
 )
-from cortex_policy.core.hooks.tool_inputs import select_inputs_to_log
+from cortex_policy.core.hooks.tool_inputs import remove_ignored_inputs
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
@@ -40,7 +40,7 @@ from cortex_policy.state.enforcement import (
     AuditedCall,
     check_host_stop,
     decide_resolved_request_and_take_hit,
-    load_grant_and_settings_in_root_for_call,
+    load_grant_without_host_stop_check,
     open_budgets_of_root,
 )
 from cortex_policy.state.grants import find_named_or_only_root
@@ -119,7 +119,7 @@ def _apply_rules_of_root(
         if not denial and ruling.checks:
             return _GrantQuestions(root, call, tag, ruling, guard)
         if call.tool != CANARY and settings.audit_file is not None:
-            audited.set_root_and_open_log(root.path, select_inputs_to_log(call.inputs, rules), settings)
+            audited.set_root_and_open_log(root.path, remove_ignored_inputs(call.inputs, rules), settings)
         audited.decision = Decision(ACTION_NOT_ALLOWED if denial else ALLOWED)
     return ToolOutcome(denial, decision=audited.decision)
 
@@ -156,15 +156,15 @@ def _rules_error_text(call: "ToolCall", error: CortexPolicyError) -> str:
 
 
 def _error_denial_text(error: CortexPolicyError) -> str:
-    from cortex_policy.core.hooks.reasons import format_error_denial  # noqa: PLC0415 - only a denial needs it
+    from cortex_policy.core.hooks.grant_denial import format_error_denial  # noqa: PLC0415 - only a denial needs it
 
     return format_error_denial(error)
 
 
 def _ruling_denial_text(call: "ToolCall", why: str) -> str:
-    from cortex_policy.core.hooks.ruling_denial import format_ruling_denial  # noqa: PLC0415 - only a denial needs it
+    from cortex_policy.core.hooks.ruling_denial import format_rules_denial  # noqa: PLC0415 - only a denial needs it
 
-    return format_ruling_denial(call.tool, why, is_final=True)
+    return format_rules_denial(call.tool, why, is_final=True)
 
 
 def _guarded_links(tops: "Iterable[str]", guard: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -236,7 +236,7 @@ class _GrantQuestions:
         audited = AuditedCall(check.grant, check.action, check.args, 1, peek=is_peek)
         try:
             with audited:
-                grant, settings = load_grant_and_settings_in_root_for_call(self._root, check.grant)
+                grant, settings = load_grant_without_host_stop_check(self._root, check.grant)
                 if grant.fs_scope and not check.no_path:
                     settings = Settings(**{**vars(settings), "require_path": True})
                 audited.set_grant_and_open_log(grant, add_paths_to_arguments(grant, check), settings)
@@ -248,7 +248,7 @@ class _GrantQuestions:
     def _decide(self, check: "GrantCheck", grant: "Grant", audited: AuditedCall) -> Decision:
         origin, settings = _origin_of(grant), audited.settings
         protected = find_protected_paths(origin, settings)
-        if why := find_misread_mcp_argument_text(grant, check):
+        if why := find_misread_mcp_argument_denial_text(grant, check):
             return Decision(ARGUMENT_NOT_ALLOWED, why)
         # INVARIANT: from the directories as the call spells them: a program may collapse `..` before links are followed
         requests = [
@@ -282,7 +282,7 @@ class _GrantQuestions:
     ) -> Decision | None:
         """Deny paths outside of the root or guarded, and those that are denied from another directory of the call."""
         for request in requests:
-            why = find_outside_path_text(grant, request) if check.within_root else ""
+            why = find_outside_path_denial_text(grant, request) if check.within_root else ""
             ends = [path.resolved for path in request.paths if path.resolved is not None]
             why = why or next(filter(None, map(self._guard, ends)), "")
             if why:
@@ -299,7 +299,7 @@ class _GrantQuestions:
         """Whether the hit of this call was taken at an earlier delivery."""
         if self._counted is None or self._delivery is None:
             return False
-        grant, settings = load_grant_and_settings_in_root_for_call(self._root, self._counted.grant)
+        grant, settings = load_grant_without_host_stop_check(self._root, self._counted.grant)
         budgets = open_budgets_of_root(_origin_of(grant).root_identity, settings, self._delivery)
         return budgets.peek(grant.tool, self._counted.action, grant.rate.per_minute).repeat
 
@@ -310,8 +310,8 @@ def _delivery_of(call: "ToolCall", tag: str) -> CallDelivery:
 
 
 def _grant_denial_text(check: "GrantCheck", grant: "Grant", decision: Decision) -> str:
-    load_modules_from_bytecode("core/text", "core/hooks/ruling_denial", "core/hooks/reasons")
-    from cortex_policy.core.hooks.reasons import format_grant_denial  # noqa: PLC0415 - only a denial needs it
+    import_from_bytecode("core/text", "core/hooks/ruling_denial", "core/hooks/grant_denial")
+    from cortex_policy.core.hooks.grant_denial import format_grant_denial  # noqa: PLC0415 - only a denial needs it
 
     return format_grant_denial(check, grant, decision)
 

@@ -7,7 +7,7 @@ import gc
 import os
 import sys
 
-from cortex_policy import AUDIT_MODULES, DECISION_MODULES, load_modules_from_bytecode
+from cortex_policy import AUDIT_MODULES, DECISION_MODULES, import_from_bytecode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ DENIED_TO_AGENT = 2
 CHECK_NAMES = ("check", "enforce")
 HOOK_COMMANDS = ("install", "uninstall", "status", "doctor", "edit", "init", "serve")  # Typer's; others are agents
 HOOK_MODULES = (  # each after those that it needs
-    "core/__init__", "core/model", "core/decode", "core/hooks/__init__", "core/hooks/denials", "core/hooks/payload",
-    "state/__init__", "hook",
+    "core/__init__", "core/model", "core/decode", "core/hooks/__init__", "core/hooks/denial_outputs",
+    "core/hooks/payload", "state/__init__", "hook",
 )  # fmt: skip
 HELP = (["--help"], ["-h"])
 _COMMON_FLAGS = {"--require-path": "require_path", "--quiet": "quiet", "-q": "quiet"}
@@ -85,7 +85,7 @@ def run_command_line(argv: list[str]) -> int:
 
 def _validate_plain_words(words: list[str]) -> int | None:
     """Validate by plain words, and return the exit code; None for others."""
-    from cortex_policy.cli.command_errors import Invocation, run_and_print_policy_errors  # noqa: PLC0415
+    from cortex_policy.cli.command_errors import Invocation, run_to_exit_code  # noqa: PLC0415
     from cortex_policy.cli.commands.validate_argv import parse_validate_argv_or_none  # noqa: PLC0415 - see `run`
     from cortex_policy.cli.commands.validate_run import run_validate  # noqa: PLC0415
 
@@ -93,9 +93,7 @@ def _validate_plain_words(words: list[str]) -> int | None:
     if options is None:
         return None
     gc.disable()  # validating ten thousand grants makes no reference cycles
-    return run_and_print_policy_errors(
-        lambda: run_validate(options), Invocation(changes=options.fix, is_json=options.json)
-    )
+    return run_to_exit_code(lambda: run_validate(options), Invocation(changes=options.fix, is_json=options.json))
 
 
 def _serve_shell(words: list[str]) -> int:
@@ -138,14 +136,14 @@ def _answer_agent_and_exit(argv: list[str]) -> "Never":
     gc.disable()  # a run of it while modules are loaded takes as long as five of them
     why = ""
     try:
-        load_modules_from_bytecode(*HOOK_MODULES)
+        import_from_bytecode(*HOOK_MODULES)
         from cortex_policy.hook import answer_agent_and_exit  # noqa: PLC0415 - see `run`
 
         answer_agent_and_exit(argv, _open_standard_descriptors(), _format_internal_error)
     except BaseException as error:  # noqa: BLE001 - every way out is a denial
         why = _format_internal_error(error)
     try:
-        from cortex_policy.core.hooks.denials import make_denial_outputs  # noqa: PLC0415 - as above
+        from cortex_policy.core.hooks.denial_outputs import make_denial_outputs  # noqa: PLC0415 - as above
 
         os.write(1, make_denial_outputs(argv[0] if argv else "", why)[0])
     finally:
@@ -153,9 +151,9 @@ def _answer_agent_and_exit(argv: list[str]) -> "Never":
 
 
 def _load_modules_of_check(*files: str) -> None:
-    load_modules_from_bytecode(*DECISION_MODULES, *files)
+    import_from_bytecode(*DECISION_MODULES, *files)
     if "CORTEX_AUDIT_LOG" in os.environ:
-        load_modules_from_bytecode(*AUDIT_MODULES)
+        import_from_bytecode(*AUDIT_MODULES)
 
 
 def _answer_call_and_exit(call: "Call") -> "Never":
@@ -165,13 +163,13 @@ def _answer_call_and_exit(call: "Call") -> "Never":
     outcome = decide_outcome_with_wait(call, _make_wait_notice(call))
     if outcome.is_silent:
         os._exit(outcome.exit_code)
-    load_modules_from_bytecode("core/text", "render")
+    import_from_bytecode("core/text", "render")
     from cortex_policy.render import render_outcome_unless_silent, write_rendered_call_and_exit  # noqa: PLC0415
 
     if call.explain:
-        from cortex_policy.cli.output.explanation import render_outcome_with_explanation  # noqa: PLC0415 - few calls ask for it
+        from cortex_policy.cli.output.explanation import explain_and_render_outcome  # noqa: PLC0415 - few calls ask for it
 
-        write_rendered_call_and_exit(render_outcome_with_explanation(outcome))
+        write_rendered_call_and_exit(explain_and_render_outcome(outcome))
     write_rendered_call_and_exit(render_outcome_unless_silent(outcome))
 
 
@@ -179,9 +177,9 @@ def _make_wait_notice(call: "Call") -> "Notice | None":
     if not call.wait_seconds:
         return None
     gc.enable()  # it may decide again and again for an hour
-    from cortex_policy.cli.output.call_wait_notice import make_call_wait_notice_or_none  # noqa: PLC0415 - few calls wait
+    from cortex_policy.cli.output.call_wait_notice import make_call_wait_display_or_none  # noqa: PLC0415 - few calls wait
 
-    return make_call_wait_notice_or_none(call)
+    return make_call_wait_display_or_none(call)
 
 
 def _print_and_exit(code: int, message: str) -> "Never":

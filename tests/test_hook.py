@@ -12,7 +12,7 @@ import pytest
 
 from cortex_policy.cli.commands.hook import hook_app
 from cortex_policy.core.hooks.payload import AGENTS
-from cortex_policy.hook import HookWords, HookWordsError, find_named_agent, parse_hook_words
+from cortex_policy.hook import HookWords, HookWordsError, find_agent_in_argv_or_empty, parse_hook_argv
 from cortex_policy.main import HOOK_COMMANDS
 from tests.support.command import PROGRAM, result_of
 from tests.support.hooks import Answer, Scene, assert_allowed, assert_denied, make_scene, open_descriptors
@@ -205,10 +205,10 @@ def test_a_large_payload_is_read_to_its_end(scene: Scene) -> None:
 
 def test_words_of_an_installed_line_are_read() -> None:
     """With and without `=`."""
-    assert parse_hook_words(["claude", *ROOT]) == HookWords("claude", "/r", 8.0, "")
+    assert parse_hook_argv(["claude", *ROOT]) == HookWords("claude", "/r", 8.0, "")
     words = ["cursor", "--root=/r", "--deadline", "2.5", "--install=user.1_x-Y"]
-    assert parse_hook_words(words) == HookWords("cursor", "/r", 2.5, "user.1_x-Y")
-    assert parse_hook_words(["auto", *ROOT]).agent == ""
+    assert parse_hook_argv(words) == HookWords("cursor", "/r", 2.5, "user.1_x-Y")
+    assert parse_hook_argv(["auto", *ROOT]).agent == ""
 
 
 @pytest.mark.parametrize(
@@ -223,8 +223,8 @@ def test_words_of_an_installed_line_are_read() -> None:
 def test_all_other_words_are_refused(words: list[str]) -> None:
     """The reason names what an operator does."""
     with pytest.raises(HookWordsError, match="hook install"):
-        parse_hook_words(words)
-    assert find_named_agent(words) in ("", "claude")
+        parse_hook_argv(words)
+    assert find_agent_in_argv_or_empty(words) in ("", "claude")
 
 
 def test_commands_of_typer_are_not_agents() -> None:

@@ -11,9 +11,7 @@ import pytest
 
 import cortex_policy
 
-LOAD = (
-    'from cortex_policy import load_modules_from_bytecode; load_modules_from_bytecode("core/__init__", "core/model")\n'
-)
+LOAD = 'from cortex_policy import import_from_bytecode; import_from_bytecode("core/__init__", "core/model")\n'
 TELL = 'import cortex_policy.core.model as model; print(getattr(model, "ADDED", "as it was"), "asked" in globals())'
 WATCH = """
 import sys
@@ -124,7 +122,7 @@ for name in {names!r}:
 """
     as_kept = printed(
         package,
-        f"import cortex_policy; cortex_policy.load_modules_from_bytecode(*{cortex_policy.DECISION_MODULES!r})\n{program}",
+        f"import cortex_policy; cortex_policy.import_from_bytecode(*{cortex_policy.DECISION_MODULES!r})\n{program}",
     )
     as_imported = printed(package, f"import cortex_policy\n{program}")
     assert without_addresses(as_kept) == without_addresses(as_imported)

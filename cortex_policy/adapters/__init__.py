@@ -1,1 +1,1 @@
-"""The old home of the sinks."""
+"""Guards for MCP servers that are written in Python, and the old home of the sinks."""

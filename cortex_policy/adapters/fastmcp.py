@@ -22,7 +22,7 @@ from cortex_policy.mcp.client_results import (
 )
 from cortex_policy.mcp.guard import ToolGuard, make_failure_decision
 from cortex_policy.mcp.guard_threads import find_hidden_tools_in_thread, run_decision_in_thread_or_deny
-from cortex_policy.mcp.text_arguments_in_schema import UNKNOWN_TEXTS, TextArguments, find_plain_text_arguments_in_schema
+from cortex_policy.mcp.non_json_texts_in_schema import UNKNOWN_TEXTS, TextArguments, find_non_json_texts_in_schema
 
 if TYPE_CHECKING:
     from cortex_policy.mcp.guard import ToolDecision
@@ -140,7 +140,7 @@ async def _text_arguments(context: MiddlewareContext[CallToolRequestParams], nam
         tool = await _find_tool(context, name)
     except Exception:  # noqa: BLE001 - the call is decided, and written to the audit log, whatever is wrong with the tool
         return UNKNOWN_TEXTS
-    return find_plain_text_arguments_in_schema(tool.parameters) if tool is not None else UNKNOWN_TEXTS
+    return find_non_json_texts_in_schema(tool.parameters) if tool is not None else UNKNOWN_TEXTS
 
 
 async def _find_tool(context: MiddlewareContext[CallToolRequestParams], name: str) -> Tool | None:

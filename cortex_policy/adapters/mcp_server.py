@@ -22,7 +22,7 @@ from cortex_policy.mcp.client_results import (
 )
 from cortex_policy.mcp.guard import ToolGuard, make_failure_decision
 from cortex_policy.mcp.guard_threads import find_hidden_tools_in_thread, run_decision_in_thread_or_deny
-from cortex_policy.mcp.text_arguments_in_schema import UNKNOWN_TEXTS, TextArguments, find_plain_text_arguments_in_schema
+from cortex_policy.mcp.non_json_texts_in_schema import UNKNOWN_TEXTS, TextArguments, find_non_json_texts_in_schema
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -97,7 +97,7 @@ class GrantMiddleware:
 
     def _text_arguments(self, name: str) -> TextArguments:
         tool = self._tools.get_tool(name)
-        return find_plain_text_arguments_in_schema(tool.parameters) if tool is not None else UNKNOWN_TEXTS
+        return find_non_json_texts_in_schema(tool.parameters) if tool is not None else UNKNOWN_TEXTS
 
     async def _without_hidden_tools(self, result: HandlerResult) -> HandlerResult:
         members = result if isinstance(result, dict) else {}

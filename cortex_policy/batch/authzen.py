@@ -6,7 +6,7 @@ standard, and decides nothing: a grant belongs to a tool, whoever calls.
 
 from cortex_policy.core.json_text import format_ascii_json
 from cortex_policy.core.model import GRANT_NOT_FOUND, UsageError
-from cortex_policy.core.text import format_did_you_mean_hint
+from cortex_policy.core.text import format_guess_hint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,9 +95,7 @@ def _decision_to_stop_at(document: "dict[str, Any]") -> bool | None:
 
         known = (EXECUTE_ALL, *STOP_AT)
         guess = find_closest_word(word, known) if isinstance(word, str) else ""
-        raise UsageError(
-            f"`options.evaluations_semantic` must be one of {', '.join(known)}", format_did_you_mean_hint(guess)
-        )
+        raise UsageError(f"`options.evaluations_semantic` must be one of {', '.join(known)}", format_guess_hint(guess))
     return STOP_AT.get(word)
 
 

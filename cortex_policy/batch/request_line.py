@@ -58,10 +58,10 @@ def _find_violation(members: "dict[str, Any]") -> tuple[str, ...]:
     """Say what is wrong with the members of a request, and a hint; nothing if they are right."""
     if not members.keys() <= MEMBERS:
         from cortex_policy.core.closest_match import find_closest_word  # noqa: PLC0415 - only a wrong line needs it
-        from cortex_policy.core.text import format_did_you_mean_hint  # noqa: PLC0415
+        from cortex_policy.core.text import format_guess_hint  # noqa: PLC0415
 
         unknown = next(name for name in members if name not in MEMBERS)
-        return f"unknown member `{unknown}`", format_did_you_mean_hint(find_closest_word(unknown, sorted(MEMBERS)))
+        return f"unknown member `{unknown}`", format_guess_hint(find_closest_word(unknown, sorted(MEMBERS)))
     for name in ("grant", "action"):
         if not isinstance(members.get(name), str):
             return (f"`{name}` must be a string" if name in members else f"`{name}` is missing",)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.command_errors import Invocation, run_and_print_policy_errors
+from cortex_policy.cli.command_errors import Invocation, run_to_exit_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ def run_as_user_or_exit(
     `changes` says whether it does more than print, `json` whether programs read its output. Its exit code becomes the
     code of this command.
     """
-    from cortex_policy.manage.other_user import find_user_by_name_or_number, run_command_in_child_as_user  # noqa: PLC0415 - only with the option
+    from cortex_policy.manage.other_user import find_user_by_name_or_number, run_function_in_child_as_user  # noqa: PLC0415 - only with the option
 
     user = find_user_by_name_or_number(name) if name is not None else None
     if user is None or user.uid == os.geteuid():
@@ -35,8 +35,8 @@ def run_as_user_or_exit(
         command()
         return 0
 
-    code = run_command_in_child_as_user(
-        user, run, lambda inner: run_and_print_policy_errors(inner, Invocation(changes=changes, is_json=json))
+    code = run_function_in_child_as_user(
+        user, run, lambda inner: run_to_exit_code(inner, Invocation(changes=changes, is_json=json))
     )
     if code:
         raise typer.Exit(code)

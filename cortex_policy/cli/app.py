@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cortex_policy.cli.command_errors import Invocation, run_and_print_policy_errors
+from cortex_policy.cli.command_errors import Invocation, run_to_exit_code
 from cortex_policy.cli.command_table import ALIASES, COMMANDS, PROGRAM
 from cortex_policy.cli.common_options import RootOption
 from cortex_policy.cli.exit_codes import DECIDING, is_decision_command
@@ -94,7 +94,7 @@ def run_typer(words: list[str]) -> int:
     gc.set_threshold(_GARBAGE_OBJECTS, 100, 100)
     words = _move_root_option(words)
     invocation = Invocation(changes=is_decision_command(words))
-    return run_and_print_policy_errors(lambda: _run_app(words, invocation), invocation)
+    return run_to_exit_code(lambda: _run_app(words, invocation), invocation)
 
 
 def _move_root_option(words: list[str]) -> list[str]:

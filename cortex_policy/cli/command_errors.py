@@ -24,7 +24,7 @@ class Invocation:
         self.changes, self.is_json = changes, is_json
 
 
-def run_and_print_policy_errors(command: "Callable[[], int]", invocation: Invocation) -> int:
+def run_to_exit_code(command: "Callable[[], int]", invocation: Invocation) -> int:
     """Run a command and return its exit code, even if its output cannot be written.
 
     If the command only printed and its output could not be written, the exit code is 3, unless the reader closed the

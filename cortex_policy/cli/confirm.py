@@ -43,7 +43,7 @@ def make_widening_prompt_for_policy_diff(
     return show_and_ask
 
 
-def make_show_diff_and_require_yes(question: str, *, yes: bool, json: bool) -> "Callable[[GrantDiff], None]":
+def make_yes_prompt_for_grant_diff(question: str, *, yes: bool, json: bool) -> "Callable[[GrantDiff], None]":
     """Return a function that shows a change and asks for yes or no."""
 
     def show_and_ask(change: GrantDiff) -> None:

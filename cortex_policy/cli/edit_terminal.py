@@ -21,7 +21,7 @@ from cortex_policy.core.text import escape_unprintable, format_message_line, for
 from cortex_policy.manage.diff.grants import GrantDiff, PolicyDiff
 from cortex_policy.manage.diff.unified import format_diff_lines_for_people
 from cortex_policy.manage.editing.edit_loop import DIFF, EDIT, ENDED_AT_ONCE, EXIT, SAVE
-from cortex_policy.manage.editing.editor_command import ends_when_file_is_closed, make_editor_command_for_file
+from cortex_policy.manage.editing.editor_command import is_terminal_editor, make_editor_command_for_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,7 +65,7 @@ class EditScreen:
         if status > 0:
             return f"the editor ended with status {status}, so its text is not saved"
         is_quick = monotonic() - started < QUICK_EXIT_SECONDS
-        return ENDED_AT_ONCE if is_quick and not ends_when_file_is_closed(self._editor) else ""
+        return ENDED_AT_ONCE if is_quick and not is_terminal_editor(self._editor) else ""
 
     def ask_choice(self, choices: str) -> str:
         """Wait for one of the keys; ignore what was typed before the question."""

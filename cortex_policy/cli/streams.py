@@ -105,12 +105,12 @@ def replace_standard_streams() -> None:
     sys.stdout, sys.stderr = _wrap_standard_stream(sys.stdout, 1), _wrap_standard_stream(sys.stderr, 2)
 
 
-def make_unescaped_stream(stream: "TextIO") -> "TextIO":
+def unwrap_escaping_stream(stream: "TextIO") -> "TextIO":
     """Return the unescaped stream: for progress bars, and for commands that a CI job is meant to read."""
     return stream.raw if isinstance(stream, EscapingStream) else stream  # type: ignore[return-value]
 
 
-def make_stream_for_escaped_text(stream: "TextIO") -> "TextIO":
+def make_colour_keeping_stream(stream: "TextIO") -> "TextIO":
     """Return a stream that lets colours pass, for a text whose values are escaped already."""
     if not isinstance(stream, EscapingStream):
         return stream
@@ -154,7 +154,7 @@ def write_stdout_bytes(data: bytes) -> None:
 
 def write_stdout_line(line: str, *, styled: bool = False) -> bool:
     """Write a line to standard output at once, with its colours if it has any; return False if that is impossible."""
-    (make_stream_for_escaped_text(sys.stdout) if styled else sys.stdout).write(f"{line}\n")
+    (make_colour_keeping_stream(sys.stdout) if styled else sys.stdout).write(f"{line}\n")
     sys.stdout.flush()
     return find_earlier_stdout_error() is None
 

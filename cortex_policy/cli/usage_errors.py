@@ -11,7 +11,7 @@ from cortex_policy.cli.command_table import OTHER_WORDS, OTHER_WORDS_IN_GROUPS, 
 from cortex_policy.cli.exit_codes import is_decision_command
 from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.text import format_did_you_mean_hint, format_message_line
+from cortex_policy.core.text import format_guess_hint, format_message_line
 from cortex_policy.run import split_argv_at_double_dash
 
 USAGE_ERROR = 2
@@ -65,15 +65,13 @@ def _describe_error(error: Any, message: str) -> tuple[str, str]:
     """Return the message of an error in our words, and a guess at what was meant."""
     if hasattr(error, "possibilities"):
         known = [name for param in error.ctx.command.params for name in param.opts if name.startswith("-")]
-        return f"unknown option `{error.option_name}`", format_did_you_mean_hint(
-            find_closest_word(error.option_name, known)
-        )
+        return f"unknown option `{error.option_name}`", format_guess_hint(find_closest_word(error.option_name, known))
     if match := _UNKNOWN_COMMAND.match(message):
         name, known = match[1], list(error.ctx.command.commands)
         others = OTHER_WORDS_IN_GROUPS.get(error.ctx.info_name, {}) if error.ctx.parent is not None else OTHER_WORDS
-        return f"unknown command `{name}`", format_did_you_mean_hint(others.get(name) or find_closest_word(name, known))
+        return f"unknown command `{name}`", format_guess_hint(others.get(name) or find_closest_word(name, known))
     if match := _EXTRA_WORDS.match(message):
-        return f"unexpected word `{match[1]}`", format_did_you_mean_hint(_guess_option(error, match[1]))
+        return f"unexpected word `{match[1]}`", format_guess_hint(_guess_option(error, match[1]))
     return _reword_message(error, message), ""
 
 

@@ -230,9 +230,7 @@ def _time_left(boot: str, at_ns: int, span: int, clock: TimeSinceBoot) -> int:
     return span - since if boot == clock.boot and at_ns >= 0 and 0 <= since < span else 0
 
 
-def select_request_lines_to_keep(
-    requests: "list[ApprovalRequest]", clock: TimeSinceBoot, timeout_seconds: int
-) -> bytes:
+def encode_requests_to_keep(requests: "list[ApprovalRequest]", clock: TimeSinceBoot, timeout_seconds: int) -> bytes:
     """Return the lines that are still of use: what lives, what another program asks, and the last answers."""
     # INVARIANT: the lines of a call stay or go together, so that no approval outlives the line that says it was used
     live, answered = set[str](), list[str]()

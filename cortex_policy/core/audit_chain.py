@@ -69,7 +69,7 @@ def select_hashed_bytes(line: bytes) -> bytes:
     return line[:-LENGTH]
 
 
-def parse_follows_digest_or_none(part: bytes) -> str | None:
+def parse_followed_digest_or_none(part: bytes) -> str | None:
     """Return the digest in `follows` of the hashed part of a line, '' for null; None if the line begins no chain."""
     if part.endswith(_FOLLOWS + b"null"):
         return ""

@@ -62,13 +62,13 @@ def event_to_cloudevent_line(event: Event, detail: str, digest: "Callable[[bytes
         text = encode_json_line(to_cloudevent(event, less, digest))
         if len(text) <= MAX_LINE_BYTES:
             return text
-    return encode_json_line(cut_long_strings(to_cloudevent(event, NOTHING, digest)))
+    return encode_json_line(shorten_cloudevent(to_cloudevent(event, NOTHING, digest)))
 
 
-def cut_long_strings(members: "Mapping[str, object]") -> dict[str, object]:
+def shorten_cloudevent(members: "Mapping[str, object]") -> dict[str, object]:
     """Return an event whose long names are cut: readers skip a line that is longer than any event."""
     return {
-        name: cut_long_strings(value)
+        name: shorten_cloudevent(value)
         if isinstance(value, dict)
         else _cut_text(value)
         if isinstance(value, str)

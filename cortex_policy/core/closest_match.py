@@ -8,7 +8,7 @@ from cortex_policy.core.arguments import (
     find_first_argument_violation,
     find_first_argument_violation_text,
 )
-from cortex_policy.core.engine import find_matching_scope, trim_scope_or_none
+from cortex_policy.core.engine import find_matching_scope, normalize_scope_or_none
 from cortex_policy.core.unicode_equivalence import find_equivalent_word, find_scope_and_path_covered_in_nfc
 from cortex_policy.core.value_text import format_first_values
 
@@ -61,7 +61,7 @@ def find_closest_word(word: str, words: "Sequence[str]", max_words: int = _MAX_W
     return best if best and likeness(best) >= (_MIN_LIKENESS if is_same_start else _MIN_LIKENESS_OF_OTHERS) else ""
 
 
-def find_argument_violation_details(
+def locate_argument_violation_or_none(
     declarations: "Mapping[str, object]", given: "Mapping[str, object]"
 ) -> ArgumentViolation | None:
     """Return the first violation with its keyword and value, as `explain` shows it; None if all arguments match."""
@@ -153,7 +153,7 @@ def find_closest_scope(scopes: tuple[str, ...], resolved: "ResolvedPath") -> str
     inner_path = (inner_path if inner_path is not None else resolved.given)[:_MAX_PATH_LENGTH]
     if not inner_path:
         return ""
-    matching = [scope for scope in scopes[:_MAX_WORDS] if trim_scope_or_none(scope) is not None]
+    matching = [scope for scope in scopes[:_MAX_WORDS] if normalize_scope_or_none(scope) is not None]
     shared = {scope: _count_shared_components(inner_path, scope[:_MAX_PATH_LENGTH]) for scope in matching}
     best = max(matching, key=lambda scope: shared[scope], default="")
     if best and shared[best]:

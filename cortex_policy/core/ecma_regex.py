@@ -8,7 +8,7 @@ from _thread import _local
 from time import sleep
 
 from cortex_policy.core.ecma_regex_automaton import DEAD, FOUND, Automaton
-from cortex_policy.core.ecma_regex_characters import PatternError
+from cortex_policy.core.ecma_regex_character_reader import PatternError
 from cortex_policy.core.ecma_regex_parser import Pattern, parse_pattern
 
 TYPE_CHECKING = False
@@ -114,7 +114,7 @@ class SharedSteps:
 _thread = _ThreadState()
 
 
-def take_steps_from_shared_limit(count: int) -> bool:
+def spend_steps_of_shared_limit(count: int) -> bool:
     """Take steps from the shared bound of this thread, for work that is not a search; return whether any are left."""
     if _thread.shared is None:
         return True

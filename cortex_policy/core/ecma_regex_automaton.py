@@ -4,7 +4,7 @@ A state is the set of positions that the next character may match, as the bits o
 depends on the pattern and the value alone, not on what is cached from earlier values.
 """
 
-from cortex_policy.core.ecma_regex_characters import WORDS
+from cortex_policy.core.ecma_regex_character_reader import WORDS
 from cortex_policy.core.ecma_regex_nodes import Assertion, CharacterSet, Positions
 
 TYPE_CHECKING = False

@@ -4,7 +4,7 @@ Source: ECMA-262, 22.2.1, with `+UnicodeMode`, without Annex B. Also refused, by
 lookahead elsewhere than at the very start, and `\p{...}`, whose tables differ between Pythons.
 """
 
-from cortex_policy.core.ecma_regex_characters import DIGITS, DOT, LETTERS, NUMERALS, CharacterReader, PatternError
+from cortex_policy.core.ecma_regex_character_reader import DIGITS, DOT, LETTERS, NUMERALS, CharacterReader, PatternError
 from cortex_policy.core.ecma_regex_nodes import Assertion, CharacterSet, Choice, PatternNode, Repeat, Series
 
 MAX_POSITIONS = 1_000

@@ -1,9 +1,9 @@
 """Each rule of a decision with the line of the grant that decided, and what would change the answer."""
 
 from cortex_policy.core import Value
-from cortex_policy.core.closest_match import find_argument_violation_details
-from cortex_policy.core.denial_advice import ADVISERS, Advice, advise_on_allowed_call
+from cortex_policy.core.closest_match import locate_argument_violation_or_none
 from cortex_policy.core.engine import DEFAULTS
+from cortex_policy.core.explain_advice import ADVISERS, Advice, advise_declaring_paths
 from cortex_policy.core.explanation_steps import EXPLAINERS, NOT_ASKED, RULES, ExplainContext, RuleStep
 from cortex_policy.core.json_tree import find_line_and_column, parse_tree, require_node
 from cortex_policy.core.model import ALLOWED, ARGUMENT_NOT_ALLOWED
@@ -36,7 +36,7 @@ def explain(
     rule, as by an emergency stop, leaves every rule unasked.
     """
     violation = (
-        find_argument_violation_details(grant.args, request.args) if decision.reason is ARGUMENT_NOT_ALLOWED else None
+        locate_argument_violation_or_none(grant.args, request.args) if decision.reason is ARGUMENT_NOT_ALLOWED else None
     )
     case, source, is_asked = ExplainContext(grant, request, decision, settings, violation), text.decode(), True
     tree = parse_tree(source) if source else None
@@ -46,7 +46,7 @@ def explain(
         rule_steps = list(EXPLAINERS[rule](case)) if is_asked else [RuleStep(rule, NOT_ASKED)]
         steps += [_with_line(step, source, tree) for step in rule_steps]
         is_asked = is_asked and rule != case.denying_rule
-    unruled = advise_on_allowed_call(case) if decision.reason is ALLOWED else Advice()
+    unruled = advise_declaring_paths(case) if decision.reason is ALLOWED else Advice()
     advice = ADVISERS[case.denying_rule](case) if case.denying_rule else unruled
     return Explanation(tuple(steps), advice.nearest, advice.allowed, advice.remedy, advice.advice)
 

@@ -2,7 +2,7 @@
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import DATA_CLASSES
-from cortex_policy.core.input_values import require_arguments, require_positive_int, require_text
+from cortex_policy.core.input_values import rebuild_arguments, require_positive_int, require_text
 from cortex_policy.core.model import Grant, Origin, Rate, Request, ResolvedPath, Settings, UsageError
 
 TYPE_CHECKING = False
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _dictionary_of = vars(Value)["__dict__"].__get__  # a subclass may shadow it with a property
 
 
-def require_grant(grant: object) -> Grant:
+def rebuild_grant(grant: object) -> Grant:
     """Return a grant rebuilt from its fields; raise UsageError for another object, and for fields of other types."""
     fields = _fields_of(grant, Grant, "a grant")
     data_class = require_text(fields["data_class"], "`data_class`")
@@ -27,26 +27,26 @@ def require_grant(grant: object) -> Grant:
         require_text(fields["tool"], "`tool`"),
         _require_texts(fields["actions"], "`actions`"),
         Rate(require_positive_int(rate["per_minute"], "`per_minute`")),
-        require_arguments(fields["args"]),
+        rebuild_arguments(fields["args"]),
         data_class,
         _require_texts(fields["fs_scope"], "`fs_scope`"),
         None if origin is None else _rebuild_origin(origin),
     )
 
 
-def require_request(request: object) -> Request:
+def rebuild_request(request: object) -> Request:
     """Return a request rebuilt from its fields; raise UsageError for another object, or fields of other types."""
     fields = _fields_of(request, Request, "a request")
     return Request(
         require_text(fields["action"], "an action"),
-        require_arguments(fields["args"]),
+        rebuild_arguments(fields["args"]),
         tuple(map(_rebuild_path, _require_tuple(fields["paths"], "`paths`"))),
         require_positive_int(fields["cost"], "cost"),
         _require_bool(fields["approved"], "`approved`"),
     )
 
 
-def require_settings(settings: object) -> Settings:
+def rebuild_settings(settings: object) -> Settings:
     """Return settings rebuilt from their fields; raise UsageError for another object, or fields of other types."""
     fields = _fields_of(settings, Settings, "`settings`")
     return _rebuild(

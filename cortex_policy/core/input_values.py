@@ -77,7 +77,7 @@ def require_path_text(value: object) -> str:
         raise UsageError(message) from None
 
 
-def require_arguments(args: object) -> "dict[str, object]":
+def rebuild_arguments(args: object) -> "dict[str, object]":
     """Return the arguments of a call; raise UsageError if they are not a mapping, or a value cannot be examined.
 
     Paths of any type and bytes become strings, other mappings, sequences and sets dictionaries and lists.

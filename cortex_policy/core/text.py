@@ -51,7 +51,7 @@ def format_os_error(error: Exception) -> str:
     return (getattr(error, "strerror", None) or str(error)).lower()
 
 
-def format_did_you_mean_hint(name: str) -> str:
+def format_guess_hint(name: str) -> str:
     """Return a hint at the name that was meant, '' for no name."""
     return f"did you mean `{name}`?" if name else ""
 

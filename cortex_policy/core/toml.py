@@ -26,7 +26,7 @@ def decode_toml(data: bytes) -> Table:
     except UnicodeDecodeError:
         message = "it is not UTF-8"
         raise MalformedError(message) from None
-    document = read_simple_toml_or_none(text)
+    document = parse_simple_toml_or_none(text)
     return _decode_by_tomllib(text) if document is None else document
 
 
@@ -45,7 +45,7 @@ def _decode_by_tomllib(text: str) -> Table:
         raise MalformedError(message) from None
 
 
-def read_simple_toml_or_none(text: str) -> Table | None:
+def parse_simple_toml_or_none(text: str) -> Table | None:
     """Read a document of plain lines as `tomllib` reads it; None if a line is anything else."""
     try:
         return _SimpleReader(text).document

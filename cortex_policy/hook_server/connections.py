@@ -48,7 +48,7 @@ class Connection:
             raise RequestError("it is incomplete")
         self._data += part
         if self._head is None:
-            found = requests.parse_head_or_none(bytes(self._data))
+            found = requests.parse_complete_head_or_none(bytes(self._data))
             if found is None:
                 return None
             self._head, rest = found
@@ -82,7 +82,9 @@ class Connection:
         key = self._secrets.key.encode("ascii")
         signature = requests.sign_answer(key, self._signature, body) if self._signature else ""
         try:
-            self.socket.send(requests.encode_http_response(body, signature))  # its buffer is empty, and takes all of it
+            self.socket.send(
+                requests.encode_http_200_response(body, signature)
+            )  # its buffer is empty, and takes all of it
             self.socket.shutdown(socket.SHUT_WR)
         except OSError:
             return  # it has gone

@@ -10,7 +10,7 @@ from cortex_policy.core.model import StateError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
 from cortex_policy.state.ledger import open_or_make_private_directory
-from cortex_policy.state.missing_directory import make_unmade_file_error
+from cortex_policy.state.missing_directory import make_file_creation_error
 
 _CREDENTIALS = struct.Struct("3i")
 _BACKLOG = 512
@@ -90,7 +90,7 @@ class UnixListener:
 
     def is_ours(self, peer: socket.socket) -> bool:
         """Whether a client runs as our own user or as root."""
-        return is_own_user_or_root(peer)
+        return is_peer_own_user_or_root(peer)
 
     def close(self) -> None:
         """Stop listening, and remove the socket unless another one is there by now."""
@@ -100,7 +100,7 @@ class UnixListener:
             self._identity = None
 
 
-def is_own_user_or_root(peer: socket.socket) -> bool:
+def is_peer_own_user_or_root(peer: socket.socket) -> bool:
     """Whether a client of a unix socket runs as our own user or as root."""
     try:
         data = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
@@ -113,7 +113,7 @@ def _start_error(path: str, error: OSError | StateError | NotDoneError) -> NotDo
     if isinstance(error, NotDoneError):
         return error
     if isinstance(error, OSError):
-        return make_unmade_file_error(path, error, f"`{path}` cannot be made", is_private=True)
+        return make_file_creation_error(path, error, f"`{path}` cannot be made", is_private=True)
     # its own hint is for directories of state: it could be `rm -r` of any other
     message = f"`{path}` must be in a directory that only you can use: {error.detail}"
     return NotDoneError(message, "name a new directory with `--socket DIRECTORY/NAME`")

@@ -7,7 +7,7 @@ import hmac
 from hashlib import sha256
 
 from cortex_policy.core import Value
-from cortex_policy.core.hooks.denials import NO_OPINION, make_denial_outputs
+from cortex_policy.core.hooks.denial_outputs import NO_OPINION, make_denial_outputs
 from cortex_policy.core.hooks.payload import MAX_BYTES
 
 AS_JSON, AS_PROCESS = "/", "/process"  # the agent's own JSON; the exit code, output and error of `hook`
@@ -33,7 +33,7 @@ class Head(Value):
     signature: str
 
 
-def parse_head_or_none(data: bytes) -> tuple[Head, bytes] | None:
+def parse_complete_head_or_none(data: bytes) -> tuple[Head, bytes] | None:
     """Return the head and what has come after it, None if more must come; raise RequestError."""
     lines, end, rest = data.partition(_END)
     if len(lines) > MAX_HEAD:
@@ -105,7 +105,7 @@ def encode_answer_body(form: str, agent: str, denial: str) -> bytes:
     return output or make_denial_outputs("", denial)[0]  # Cursor's own has no JSON
 
 
-def encode_http_response(body: bytes, signature: str) -> bytes:
+def encode_http_200_response(body: bytes, signature: str) -> bytes:
     """Return the bytes of an answer, with a signature unless that is ''."""
     signed = f"{SIGNATURE}: {signature}\r\n" if signature else ""
     head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n{signed}"

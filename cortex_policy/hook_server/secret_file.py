@@ -7,7 +7,7 @@ from errno import ENOENT
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
 from cortex_policy.state import OPEN_FILE, read_all
-from cortex_policy.state.missing_directory import make_unmade_file_error
+from cortex_policy.state.missing_directory import make_file_creation_error
 
 MIN_LENGTH, MAX_LENGTH = 32, 1024
 _OTHERS = 0o077
@@ -20,7 +20,7 @@ def read_or_make_secret(path: str) -> str:
     except FileExistsError:
         pass
     except OSError as error:
-        raise make_unmade_file_error(path, error, f"`{path}` cannot be made", is_private=True) from None
+        raise make_file_creation_error(path, error, f"`{path}` cannot be made", is_private=True) from None
     return read_secret(path)
 
 

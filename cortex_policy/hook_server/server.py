@@ -11,7 +11,7 @@ import time
 from functools import partial
 
 from cortex_policy.core.hooks.payload import MAX_BYTES
-from cortex_policy.hook import INPUT_SECONDS, HookWords, format_bug
+from cortex_policy.hook import INPUT_SECONDS, HookWords, format_bug_by_type
 from cortex_policy.hook_server.connections import ClientSecrets, Connection
 from cortex_policy.hook_server.log_line import COMMAND, print_server_log_line
 from cortex_policy.hook_server.requests import RequestError
@@ -130,7 +130,7 @@ class HookServer:
         except OSError:  # the client has gone
             self._close_client(one)
         except Exception as error:  # noqa: BLE001 - a bug denies
-            self._deny_client(one, format_bug(error))
+            self._deny_client(one, format_bug_by_type(error))
         else:
             self._take_payload(one, payload)
 

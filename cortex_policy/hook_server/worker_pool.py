@@ -4,7 +4,7 @@ import selectors
 from collections import deque
 from functools import partial
 
-from cortex_policy.hook import HookWords, format_bug, format_uncaught_error
+from cortex_policy.hook import HookWords, format_bug_by_type, format_uncaught_error
 from cortex_policy.hook_server.log_line import COMMAND, print_server_log_line
 from cortex_policy.hook_server.workers import ENDED, Worker
 
@@ -79,7 +79,7 @@ class WorkerPool:
             try:
                 worker = self._free_worker()
             except OSError as error:
-                denial = format_uncaught_error(error, format_bug)
+                denial = format_uncaught_error(error, format_bug_by_type)
                 print_server_log_line(COMMAND, denial)
                 self._jobs.popleft().answer(self._words.agent, denial)
                 continue

@@ -8,10 +8,10 @@ import os
 import signal
 import socket
 
-from cortex_policy.core.hooks import reasons, ruling_denial  # noqa: F401 - loaded before a worker needs them
-from cortex_policy.core.hooks.denials import escape_reason_for_model
+from cortex_policy.core.hooks import grant_denial, ruling_denial  # noqa: F401 - loaded before a worker needs them
+from cortex_policy.core.hooks.denial_outputs import escape_reason_for_model
 from cortex_policy.core.hooks.payload import AGENTS
-from cortex_policy.hook import HookWords, close_all_descriptors_except, format_bug, format_uncaught_error
+from cortex_policy.hook import HookWords, close_all_descriptors_except, format_bug_by_type, format_uncaught_error
 from cortex_policy.hook_decision import decide_denial_text
 
 TYPE_CHECKING = False
@@ -137,7 +137,7 @@ def _decide_and_send(words: HookWords, payload: bytes, channel: int) -> None:
             lambda agent: _send_line(channel, _AGENT + agent.encode("ascii")),
         )
     except Exception as error:  # noqa: BLE001 - a bug denies
-        denial = format_uncaught_error(error, format_bug)
+        denial = format_uncaught_error(error, format_bug_by_type)
     _send_line(
         channel, _DENY + escape_reason_for_model(denial).encode("utf-8", "backslashreplace") if denial else _PASS
     )

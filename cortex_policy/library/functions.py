@@ -2,11 +2,11 @@
 
 from cortex_policy.core.access_denied import AccessDenied, ApprovalRequired
 from cortex_policy.core.engine import DEFAULTS
-from cortex_policy.core.input_objects import require_grant
-from cortex_policy.core.input_values import require_arguments, require_path_text, require_positive_int, require_text
+from cortex_policy.core.input_objects import rebuild_grant
+from cortex_policy.core.input_values import rebuild_arguments, require_path_text, require_positive_int, require_text
 from cortex_policy.core.model import APPROVAL_REQUIRED, HUMAN_APPROVAL, GrantError
 from cortex_policy.state import find_resource_shortage_error_or_none
-from cortex_policy.state.emergency_stop import raise_if_stopped_since_grant_load
+from cortex_policy.state.emergency_stop import raise_if_root_of_grant_is_stopped
 from cortex_policy.state.enforcement import (
     AuditedCall,
     add_grant_and_root_to_error,
@@ -71,14 +71,14 @@ def enforce(
     arguments count as strings. Budgets are shared by all processes that use the grant's root; a `MemoryBudgets` counts
     in this process alone. Each sink gets the event of the decision, after the audit log.
     """
-    grant, action, cost = require_grant(grant), require_text(action, "an action"), require_positive_int(cost, "cost")
-    plain = require_arguments(args)
+    grant, action, cost = rebuild_grant(grant), require_text(action, "an action"), require_positive_int(cost, "cost")
+    plain = rebuild_arguments(args)
     with AuditedCall(grant.id, action, plain, cost, peek=False, sinks=sinks) as audited:
         audited.grant = grant
         check_host_stop()
         settings = DEFAULTS
         if grant.origin is not None:
-            raise_if_stopped_since_grant_load(grant.origin)
+            raise_if_root_of_grant_is_stopped(grant.origin)
             settings = load_effective_settings(grant.origin.root)
             check_stamp_if_required(grant, settings)
         decision = audited.decide_and_log(grant, plain, settings, budgets)

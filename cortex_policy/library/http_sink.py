@@ -6,7 +6,7 @@ import os
 from time import monotonic
 from weakref import WeakSet, finalize
 
-from cortex_policy.core.audit_event import cut_long_strings
+from cortex_policy.core.audit_event import shorten_cloudevent
 from cortex_policy.core.json_text import encode_json_line
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.text import format_count_with_noun, format_message_line
@@ -102,7 +102,7 @@ def _line_of(event: "Mapping[str, object]", max_bytes: int) -> bytes:
         less = {**event, "data": {**{name: data[name] for name in data if name != "paths"}, "args": None}}
         line = encode_json_line(less)
         if len(line) > max_bytes:
-            line = encode_json_line(cut_long_strings(less))
+            line = encode_json_line(shorten_cloudevent(less))
     if len(line) > max_bytes:
         raise UsageError(f"the event has {len(line):,} bytes, and at most {max_bytes:,} are sent")
     return line

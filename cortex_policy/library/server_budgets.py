@@ -77,7 +77,10 @@ class ServerBudgets:
     def _open(self) -> "tuple[Budgets, RedisBudgets]":
         opened = self._opened
         if opened is None:
-            from cortex_policy.state.budget_choice import add_local_fallback_if_set, make_server_budgets_for_many_calls  # noqa: PLC0415 - few programs need it
+            from cortex_policy.state.server_budgets_from_settings import (  # noqa: PLC0415 - few programs need it
+                add_local_fallback_if_set,
+                make_server_budgets_for_many_calls,
+            )
 
             resident = make_server_budgets_for_many_calls(self._settings)
             opened = self._opened = add_local_fallback_if_set(resident, self._settings), resident

@@ -8,7 +8,7 @@ from weakref import WeakSet
 from cortex_policy.core import Value
 from cortex_policy.core.input_values import require_path_text, require_text
 from cortex_policy.core.model import CortexPolicyError, Decision, Grant, UsageError
-from cortex_policy.library.decider import Decider
+from cortex_policy.library.cached_grant_decider import Decider
 from cortex_policy.library.path_lookup import find_root_as_spelled
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 

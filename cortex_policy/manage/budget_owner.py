@@ -9,7 +9,7 @@ from cortex_policy.core.settings import resolve_setting
 from cortex_policy.state import find_named_or_default_state_directory
 from cortex_policy.state.settings import find_state_directory, read_uncached_settings
 from cortex_policy.state.users import find_user_name_or_empty
-from cortex_policy.state.valid_settings import read_valid_layers
+from cortex_policy.state.valid_settings import read_valid_layers_and_errors
 
 
 class SharedName(Value):
@@ -56,7 +56,7 @@ def load_counting_settings() -> Settings:
     try:
         return read_uncached_settings(None)
     except GrantError:
-        if resolve_setting(read_valid_layers(None)[0], "budgets.url").effective.value is not None:
+        if resolve_setting(read_valid_layers_and_errors(None)[0], "budgets.url").effective.value is not None:
             raise
         return Settings(state_dir=find_state_directory())
 

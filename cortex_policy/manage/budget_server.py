@@ -5,10 +5,13 @@ import time
 from cortex_policy.core import Value
 from cortex_policy.core.budget_server import parse_budget_server
 from cortex_policy.core.model import STATE_UNAVAILABLE, Budget, BudgetServerError, Settings, StateError
-from cortex_policy.state.budget_choice import make_server_budgets_for_one_call, read_budgets_password_or_empty
+from cortex_policy.state.server_budgets_from_settings import (
+    make_server_budgets_for_one_call,
+    read_budgets_password_or_empty,
+)
 from cortex_policy.state.shared_budgets.connection import pack_command
 from cortex_policy.state.shared_budgets.plausible_server_time import read_nanoseconds_since_boot
-from cortex_policy.state.shared_budgets.server_connection import ServerConnection
+from cortex_policy.state.shared_budgets.primary_connection import ServerConnection
 from cortex_policy.state.shared_budgets.server_errors import make_answer_error, make_connection_error
 
 _FACTS = b"""
@@ -74,7 +77,7 @@ def _whole_number(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS else 0
 
 
-def find_budget_server_error_or_none(settings: Settings) -> StateError | None:
+def find_error_denying_calls_or_none(settings: Settings) -> StateError | None:
     """Return the error that every call answers because of the server, None if there is none."""
     try:
         peek_unused_server_budget(settings)

@@ -17,12 +17,12 @@ from cortex_policy.core.model import (
 )
 from cortex_policy.core.text import format_os_error, join_words_that_fit
 from cortex_policy.manage.budget_owner import BudgetOwner, find_budget_owner_of_caller, load_counting_settings
-from cortex_policy.manage.listing import GrantRow, list_grant_rows, read_grant_row
+from cortex_policy.manage.listing import GrantRow, read_all_grant_rows, read_grant_row
 from cortex_policy.state import Root, read_boot_id
 from cortex_policy.state.grants import check_grant_id, read_grant
 from cortex_policy.state.ledger import Ledger, open_or_make_budget_directory
 from cortex_policy.state.ledger_directory import make_unusable_state_error
-from cortex_policy.state.ledger_maintenance import remove_budget, remove_budgets_in_directory
+from cortex_policy.state.ledger_maintenance import clear_budget_directory, remove_budget
 from cortex_policy.state.ledger_ring import BudgetFileKey
 
 TYPE_CHECKING = False
@@ -60,7 +60,7 @@ class GrantWithBudgets(Value):
 def list_budgets(root: Root, grant_id: str | None = None) -> tuple[BudgetStatus, ...]:
     """Return the budget of each action, of one grant or of all; a grant that cannot be read has an item too."""
     budgets = _budgets_of(root)
-    rows = list_grant_rows(root) if grant_id is None else (read_grant_row(root, grant_id),)
+    rows = read_all_grant_rows(root) if grant_id is None else (read_grant_row(root, grant_id),)
     return tuple(status for row in rows for status in _action_budgets(budgets, row))
 
 
@@ -163,7 +163,10 @@ def reset_budgets(root: Root, grant_id: str, action: str | None = None) -> tuple
     settings = load_counting_settings()
     if settings.budgets_url is None:
         return _call_in_state_directory(_root_identity(root), settings, forget)
-    from cortex_policy.state.budget_choice import make_root_identity_of_local_share, make_server_budgets_for_one_call  # noqa: PLC0415 - few hosts share budgets
+    from cortex_policy.state.server_budgets_from_settings import (  # noqa: PLC0415 - few hosts share budgets
+        make_root_identity_of_local_share,
+        make_server_budgets_for_one_call,
+    )
 
     shared = make_server_budgets_for_one_call(settings)
     for word in actions:
@@ -172,19 +175,19 @@ def reset_budgets(root: Root, grant_id: str, action: str | None = None) -> tuple
     return actions
 
 
-def remove_rate_state_of_root(root: Root) -> int:
+def remove_local_rate_state_of_root(root: Root) -> int:
     """Remove all rate state of a root on this host, whatever files are there; return their number.
 
     So is what this host counted of shared budgets by itself, which belongs to all roots.
     """
     settings = load_counting_settings()
-    removed = _call_in_state_directory(_root_identity(root), settings, remove_budgets_in_directory)
+    removed = _call_in_state_directory(_root_identity(root), settings, clear_budget_directory)
     if settings.budgets_url is None:
         return removed
-    from cortex_policy.state.budget_choice import make_root_identity_of_local_share  # noqa: PLC0415 - few hosts share budgets
+    from cortex_policy.state.server_budgets_from_settings import make_root_identity_of_local_share  # noqa: PLC0415 - few hosts share budgets
 
     return removed + _call_in_state_directory(
-        make_root_identity_of_local_share(settings.budgets_name or ""), settings, remove_budgets_in_directory
+        make_root_identity_of_local_share(settings.budgets_name or ""), settings, clear_budget_directory
     )
 
 
@@ -193,7 +196,10 @@ def _budgets_of(root: Root) -> "Budgets":
     settings, identity = load_counting_settings(), _root_identity(root)
     if settings.budgets_url is None:
         return Ledger(identity, settings.state_dir or "")
-    from cortex_policy.state.budget_choice import add_local_fallback_if_set, make_server_budgets_for_many_calls  # noqa: PLC0415 - few hosts share budgets
+    from cortex_policy.state.server_budgets_from_settings import (  # noqa: PLC0415 - few hosts share budgets
+        add_local_fallback_if_set,
+        make_server_budgets_for_many_calls,
+    )
 
     return add_local_fallback_if_set(make_server_budgets_for_many_calls(settings), settings)
 

@@ -26,7 +26,7 @@ from cortex_policy.core.model import (
 from cortex_policy.core.operator_commands import append_root_option, format_program_command
 from cortex_policy.state import Root, make_policy_directory_path, sha256
 from cortex_policy.state.approval_store import find_approvals_file_path
-from cortex_policy.state.enforcement import make_request_with_resolved_paths
+from cortex_policy.state.enforcement import resolve_paths_and_make_request
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.users import UserWithWriteAccess, find_user_with_write_access
 
@@ -90,7 +90,7 @@ def _decide_without_rate(
     """Return the decision without the rate rule, whose state is unavailable; None if another rule fails too."""
     try:
         request = (
-            make_request_with_resolved_paths(grant, grant.origin, call.action, args, settings)
+            resolve_paths_and_make_request(grant, grant.origin, call.action, args, settings)
             if grant.origin is not None
             else None
         )

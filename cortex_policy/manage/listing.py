@@ -25,7 +25,7 @@ class GrantRow(Value):
     hint: str
 
 
-def list_grant_rows(root: Root, track: "Track" = iter) -> tuple[GrantRow, ...]:
+def read_all_grant_rows(root: Root, track: "Track" = iter) -> tuple[GrantRow, ...]:
     """Return every grant of a root, sorted by id; an invalid grant has a row too."""
     return read_grant_rows(root, list_grant_ids(root), track)
 
@@ -51,7 +51,7 @@ def find_stamp_read_error_or_none(root: Root) -> GrantError | None:
 def read_grant_row(root: Root, grant_id: str) -> GrantRow:
     """Return one grant of a root as a row; raise GrantError (grant_not_found) if it does not exist."""
     check_grant_id(grant_id)
-    for row in list_grant_rows(root):
+    for row in read_all_grant_rows(root):
         if row.id == grant_id:
             return row
     read_grant(root, grant_id)  # raises an error that names the ids that exist

@@ -24,7 +24,7 @@ from cortex_policy.state.settings import (
     MAX_BYTES,
     NAME,
     decode_layer,
-    make_settings_file_path,
+    find_settings_file_of_place,
     read_settings_bytes_or_none,
 )
 
@@ -68,7 +68,9 @@ def _owner_by_system() -> "Iterator[BudgetOwner]":
     with suppress(GrantError, OSError):
         data = read_settings_bytes_or_none(SYSTEM)
         path = (
-            decode_layer(SYSTEM, make_settings_file_path(SYSTEM, None), data).values.get("state_dir") if data else None
+            decode_layer(SYSTEM, find_settings_file_of_place(SYSTEM, None), data).values.get("state_dir")
+            if data
+            else None
         )
         if isinstance(path, str):
             yield make_budget_owner(os.lstat(path).st_uid, path)

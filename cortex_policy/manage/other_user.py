@@ -46,7 +46,7 @@ def find_user_by_name_or_number(word: str) -> User:
     return User(entry.pw_uid, (entry.pw_gid, *(group for group in groups if group != entry.pw_gid)), entry.pw_dir)
 
 
-def run_command_in_child_as_user(
+def run_function_in_child_as_user(
     user: User, command: "Callable[[], int]", guard: "Callable[[Callable[[], int]], int]"
 ) -> int:
     """Run a command as a user in a child, and return its exit code; raise NotDoneError if that is impossible.

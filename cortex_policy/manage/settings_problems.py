@@ -12,7 +12,7 @@ from cortex_policy.schema.problems import MAX_LINE_LENGTH, Problem
 from cortex_policy.schema.rule_catalog import find_severity
 from cortex_policy.state import read_all
 from cortex_policy.state.settings import MAX_BYTES, merge_settings_layers, read_layers
-from cortex_policy.state.valid_settings import read_valid_layers
+from cortex_policy.state.valid_settings import read_valid_layers_and_errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def find_settings_error_texts(roots: "Iterable[str]") -> list[str]:
 
 def find_settings_problems_outside_projects() -> list[Problem]:
     """Return the problems of the settings of the system, of the user and of the environment."""
-    return [make_problem_of_settings_error(error) for error in read_valid_layers(None)[1]]
+    return [make_problem_of_settings_error(error) for error in read_valid_layers_and_errors(None)[1]]
 
 
 def make_problem_of_settings_error(error: GrantError) -> Problem:

@@ -9,7 +9,7 @@ from cortex_policy.core.settings import EffectiveSetting
 from cortex_policy.manage.approvals import RequestDetails, list_waiting_and_answered_requests
 from cortex_policy.manage.budget_owner import BudgetOwner, find_budget_owner_of_caller
 from cortex_policy.manage.global_denials import GlobalDenials, find_global_denials
-from cortex_policy.manage.listing import GrantRow, list_grant_rows
+from cortex_policy.manage.listing import GrantRow, read_all_grant_rows
 from cortex_policy.manage.other_budget_owners import OtherBudgetOwners, find_other_budget_owners
 from cortex_policy.manage.settings.effective import resolve_settings_and_errors
 from cortex_policy.manage.stamp.verify import StampMismatch, find_stamp_mismatches
@@ -68,7 +68,7 @@ class RootStatus(Value):
 def read_status(root: Root) -> RootStatus:
     """Return the state of a root; make and write nothing."""
     settings, _ = _value_or_error(lambda: read_uncached_settings(root.path))
-    grants = _value_or_error(lambda: list_grant_rows(root))[0] or ()
+    grants = _value_or_error(lambda: read_all_grant_rows(root))[0] or ()
     requests, requests_error = _value_or_error(lambda: _read_waiting_requests(root, settings))
     resolved, _ = resolve_settings_and_errors(root)
     return RootStatus(

@@ -2,10 +2,10 @@
 
 from cortex_policy.core import Value
 from cortex_policy.core.closest_match import find_closest_word
+from cortex_policy.core.files_run_later import FileRunLater, find_files_run_later
 from cortex_policy.core.json_edit import append_items, replace_value
 from cortex_policy.core.json_tree import format_json_pointer
 from cortex_policy.core.model import GrantError, UsageError
-from cortex_policy.core.privilege_escalation import PrivilegeEscalation, find_privilege_escalations
 from cortex_policy.manage.audit.reader import decode_calls_decided_by_grants, pause_garbage_collector
 from cortex_policy.manage.diff.grants import compare_grant_bytes
 from cortex_policy.manage.diff.unified import format_unified_diff
@@ -23,7 +23,7 @@ from cortex_policy.manage.replay.denied_call_groups import (
 )
 from cortex_policy.manage.replay.missing_permissions import MAX_SCOPES, merge_scopes
 from cortex_policy.manage.replay.past_call import CallExample, reduce_past_call_to_example
-from cortex_policy.manage.replay.replay import WARM_UP_SECONDS, UndecidedCalls, load_all_current_or_all_proposed_grants
+from cortex_policy.manage.replay.replay import WARM_UP_SECONDS, UndecidedCalls, load_grants_of_root_or_dir_or_revision
 from cortex_policy.state.enforcement import load_effective_settings
 from cortex_policy.state.grants_errors import format_root_option, quoted
 
@@ -55,7 +55,7 @@ class Suggestion(Value):
     call_count: int
     above_rate: int
     example: CallExample
-    escalations: "tuple[PrivilegeEscalation, ...]"
+    escalations: "tuple[FileRunLater, ...]"
     nearest: str = ""
 
 
@@ -72,7 +72,7 @@ def suggest_grant_changes(
     root: "Root", lines: "Iterable[bytes]", counts: "ReadCounts", since: float = float("-inf"), only: str | None = None
 ) -> Suggestions:
     """Return what would have allowed the calls that were denied since a time, of all grants or of one."""
-    grants, settings = load_all_current_or_all_proposed_grants(root), load_effective_settings(root.path)
+    grants, settings = load_grants_of_root_or_dir_or_revision(root), load_effective_settings(root.path)
     grouper = DenialGrouper(CallReplayer(grants, settings, lambda *_: None), settings, only)
     with pause_garbage_collector():
         for at, data in decode_calls_decided_by_grants(lines, root.path, counts):
@@ -125,11 +125,7 @@ def _build_suggestion(root: "Root", group: DeniedGroup, text: bytes | None, gran
     change = compare_grant_bytes(group.grant_id, text, new.encode())
     if change.new.problem:
         return change.new.problem
-    before = (
-        set(find_privilege_escalations(change.old.grant))
-        if change.old.grant is not None
-        else set[PrivilegeEscalation]()
-    )
+    before = set(find_files_run_later(change.old.grant)) if change.old.grant is not None else set[FileRunLater]()
     return Suggestion(
         change,
         _edit_command(root, group, edit),

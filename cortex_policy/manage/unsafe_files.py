@@ -51,7 +51,7 @@ def find_permission_problems(root: Root, files: list[str], of_files: "Iterable[T
     yield from find_group_writer_problems(root, files, {problem.path for problem in found})
 
 
-def summarize_unsafe_files_in_one_sentence(faults: list[str]) -> list[str]:
+def summarize_unsafe_file_texts(faults: list[str]) -> list[str]:
     """Return one sentence about files that a check would refuse, if any; `faults` are sentences of a `TrustCheck`."""
     if not faults:
         return []

@@ -13,10 +13,10 @@ from cortex_policy.state.atomic_write import replace_file_atomically
 from cortex_policy.state.enforcement import (
     check_host_stop,
     load_effective_settings,
-    load_grant_and_settings_in_root_for_call,
+    load_grant_without_host_stop_check,
 )
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, list_grant_ids
-from cortex_policy.state.missing_directory import make_unmade_file_error
+from cortex_policy.state.missing_directory import make_file_creation_error
 
 SECTION = "cortex-policy"  # its name, which `wasm/policy.mjs` looks for
 _CUSTOM = b"\0"  # begins a section that WebAssembly itself ignores
@@ -54,7 +54,7 @@ def build_wasm_module_and_grant_ids(root: Root) -> tuple[bytes, list[str]]:
         check_host_stop()
         ids = list_grant_ids(root)
         grants = [
-            {"id": one, "text": _read_text(root, load_grant_and_settings_in_root_for_call(root, one)[0])} for one in ids
+            {"id": one, "text": _read_text(root, load_grant_without_host_stop_check(root, one)[0])} for one in ids
         ]
     except AccessDenied as error:
         message = f"there is an emergency stop: {error.detail}"
@@ -80,7 +80,7 @@ def replace_or_create_exported_file(file: str, data: bytes) -> None:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise make_unmade_file_error(file, error, f"`{file}` cannot be written") from None
+        raise make_file_creation_error(file, error, f"`{file}` cannot be written") from None
 
 
 def is_stdout_terminal() -> bool:

@@ -14,7 +14,7 @@ from cortex_policy.core.json_text import format_canonical_json
 from cortex_policy.core.model import APPROVAL_REQUIRED, WAITING
 from cortex_policy.core.text import escape_unprintable
 from cortex_policy.mcp.guard import ToolDecision, make_failure_decision
-from cortex_policy.mcp.text_arguments_in_schema import UNKNOWN_TEXTS, TextArguments
+from cortex_policy.mcp.non_json_texts_in_schema import UNKNOWN_TEXTS, TextArguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -48,7 +48,7 @@ def _check_name(name: object) -> str:
     return name
 
 
-def make_printable_members(value: "dict[str, object]") -> "dict[str, object]":
+def escape_surrogates_in_members(value: "dict[str, object]") -> "dict[str, object]":
     """Return members of an answer without half of a character, which cannot be sent."""
     return {name: _printable_value(part) for name, part in value.items()}
 
@@ -58,4 +58,4 @@ def _printable_value(value: object) -> object:
         return escape_surrogates(value)
     if isinstance(value, list):
         return [_printable_value(part) for part in value]
-    return make_printable_members(value) if isinstance(value, dict) else value
+    return escape_surrogates_in_members(value) if isinstance(value, dict) else value

@@ -7,17 +7,17 @@ from cortex_policy.check import Call, CallOutcome
 from cortex_policy.core import Value
 from cortex_policy.core.decode import DECIDED_BY_RULES
 from cortex_policy.core.hooks import MAX_NAME_LENGTH, InputError
-from cortex_policy.core.hooks.denials import escape_reason_for_model
+from cortex_policy.core.hooks.denial_outputs import escape_reason_for_model
+from cortex_policy.core.hooks.grant_denial import format_error_denial
 from cortex_policy.core.hooks.payload import ToolCall
-from cortex_policy.core.hooks.reasons import format_error_denial
 from cortex_policy.core.hooks.ruling import ToolOutcome
-from cortex_policy.core.hooks.ruling_denial import format_ruling_denial
+from cortex_policy.core.hooks.ruling_denial import format_rules_denial
 from cortex_policy.core.model import ACTION_NOT_ALLOWED, ALLOWED, CortexPolicyError, Decision, UsageError
 from cortex_policy.core.text import escape_unprintable, format_message_line
 from cortex_policy.hook_decision import decide_tool_call
-from cortex_policy.mcp.arguments import copy_arguments, make_printable_members
+from cortex_policy.mcp.arguments import copy_arguments, escape_surrogates_in_members
 from cortex_policy.mcp.hidden_tools import find_hidden_tools
-from cortex_policy.mcp.text_arguments_in_schema import UNKNOWN_TEXTS, TextArguments
+from cortex_policy.mcp.non_json_texts_in_schema import UNKNOWN_TEXTS, TextArguments
 from cortex_policy.render import outcome_to_json
 from cortex_policy.state.enforcement import AuditedCall, load_effective_settings
 from cortex_policy.state.grants import find_named_or_only_root
@@ -111,7 +111,7 @@ class ToolGuard:
             with AuditedCall(DECIDED_BY_RULES, name, {}, 1, peek=False) as audited:
                 audited.set_root_and_open_log(self._root, {}, load_effective_settings(self._root))
                 audited.decision = decision
-            text = format_ruling_denial(name, str(error), is_final=error.is_final)
+            text = format_rules_denial(name, str(error), is_final=error.is_final)
             return _to_tool_decision(name, {}, ToolOutcome(text, decision=decision), 0)
         except Exception as failure:  # noqa: BLE001 - as in `decide`
             return make_failure_decision(failure)
@@ -143,7 +143,9 @@ def _to_tool_decision(
     check = outcome.check
     call = Call(DECIDED_BY_RULES, name, json=True) if check is None else Call(check.grant, check.action, json=True)
     answer = CallOutcome(call, outcome.grant, outcome.decision, outcome.error, microseconds)
-    members = make_printable_members({**outcome_to_json(answer), "rule": check.rule if check is not None else None})
+    members = escape_surrogates_in_members(
+        {**outcome_to_json(answer), "rule": check.rule if check is not None else None}
+    )
     # INVARIANT: both must say so; a call without a decision is not allowed
     is_allowed = not outcome.text and outcome.decision is not None and outcome.decision.reason is ALLOWED
     text = "" if is_allowed else escape_reason_for_model(outcome.text)

@@ -1,10 +1,10 @@
 """Which tools of an MCP server are never allowed, whatever their arguments: they are not listed (docs/mcp.md)."""
 
 from cortex_policy.core.hooks import DENY, INPUT_ACTION, InputError
-from cortex_policy.core.hooks.hook_rules import find_action_of_rule, select_deciding_rules
+from cortex_policy.core.hooks.hook_rules import find_action_of_rule, select_first_fitting_rules
 from cortex_policy.core.hooks.payload import CANARY
 from cortex_policy.core.model import CortexPolicyError
-from cortex_policy.state.enforcement import check_host_stop, load_grant_and_settings_in_root_for_call
+from cortex_policy.state.enforcement import check_host_stop, load_grant_without_host_stop_check
 from cortex_policy.state.grants import find_named_or_only_root
 from cortex_policy.state.hooks_file import load_hook_rules
 
@@ -36,7 +36,7 @@ class _ListJudge:
     def may_allow(self, call: "ToolCall") -> bool:
         """Whether some arguments may make a call allowed."""
         try:
-            fits = select_deciding_rules(call, self._rules)
+            fits = select_first_fitting_rules(call, self._rules)
         except InputError:
             return False
         rules = [self._rules.rules[index] for index, _ in fits]
@@ -59,7 +59,7 @@ class _ListJudge:
     def _load(self, grant_id: str) -> "tuple[Grant, Settings] | None":
         if grant_id not in self._grants:
             try:
-                self._grants[grant_id] = load_grant_and_settings_in_root_for_call(self._root, grant_id)
+                self._grants[grant_id] = load_grant_without_host_stop_check(self._root, grant_id)
             except CortexPolicyError:
                 self._grants[grant_id] = None
         return self._grants[grant_id]

@@ -2,7 +2,8 @@
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import has_surrogate
-from cortex_policy.core.hooks.mcp_interpretations import fold_name_as_servers_do
+from cortex_policy.core.hooks.mcp_interpretations import fold_case_and_trim_name
+from cortex_policy.mcp.non_json_texts_in_schema import UNKNOWN_TEXTS
 from cortex_policy.mcp.proxy_messages import (
     INVALID_PARAMS,
     INVALID_REQUEST,
@@ -14,15 +15,14 @@ from cortex_policy.mcp.proxy_messages import (
     encode_message,
     encode_result,
 )
-from cortex_policy.mcp.text_arguments_in_schema import UNKNOWN_TEXTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from cortex_policy.mcp.guard import ToolDecision
+    from cortex_policy.mcp.non_json_texts_in_schema import TextArguments
     from cortex_policy.mcp.proxy_tool_lists import ToolLists
-    from cortex_policy.mcp.text_arguments_in_schema import TextArguments
 
     class Guard(Protocol):
         """What decides calls."""
@@ -128,7 +128,7 @@ def _names_version(params: "Message") -> bool:
 def _read_call(params: "Message", request_id: object) -> "tuple[str, dict[str, object]]":
     """Return the tool and the arguments of a call; raise RefusedMessage for what a server may read in another way."""
     for member in params:
-        meant = fold_name_as_servers_do(member)
+        meant = fold_case_and_trim_name(member)
         # some programs drop half of a character, or a NUL
         is_odd = member == "__proto__" or has_surrogate(member) or "\0" in member
         if is_odd or (meant in _WHAT_A_CALL_SAYS and member not in _WHAT_A_CALL_SAYS):

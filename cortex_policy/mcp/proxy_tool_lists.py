@@ -9,6 +9,7 @@ import secrets
 from threading import Lock
 
 from cortex_policy.core.decode import MalformedError, decode_json
+from cortex_policy.mcp.non_json_texts_in_schema import UNKNOWN_TEXTS, TextArguments, find_non_json_texts_in_schema
 from cortex_policy.mcp.proxy_messages import (
     INTERNAL_ERROR,
     INVALID_REQUEST,
@@ -17,7 +18,6 @@ from cortex_policy.mcp.proxy_messages import (
     encode_error,
     encode_message,
 )
-from cortex_policy.mcp.text_arguments_in_schema import UNKNOWN_TEXTS, TextArguments, find_plain_text_arguments_in_schema
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -127,5 +127,5 @@ class ToolLists:
         shown = [tool for name, tool in named.items() if name not in hidden]
         for tool in shown:
             (self._with_schema.add if "outputSchema" in tool else self._with_schema.discard)(tool["name"])
-            self._texts[tool["name"]] = find_plain_text_arguments_in_schema(tool.get("inputSchema"))
+            self._texts[tool["name"]] = find_non_json_texts_in_schema(tool.get("inputSchema"))
         result["tools"] = shown

@@ -15,12 +15,12 @@ from cortex_policy.core.model import CortexPolicyError, UsageError
 from cortex_policy.core.text import elide_middle, format_count_with_noun, format_message_line
 from cortex_policy.manage.explain import CallExplanation, explain_outcome
 from cortex_policy.manage.global_denials import find_global_denials
-from cortex_policy.manage.listing import grant_list_to_json, list_grant_rows
+from cortex_policy.manage.listing import grant_list_to_json, read_all_grant_rows
 from cortex_policy.mcp.server_files import format_grant_description
 from cortex_policy.mcp.server_tool_descriptions import EXPLAIN, LIST, check_tool_input
 from cortex_policy.render import format_outcome_json_line, render_outcome_even_if_silent
 from cortex_policy.render_explanation import format_explanation, format_explanation_json_line
-from cortex_policy.state.enforcement import check_host_stop, load_grant_and_settings_in_root_for_call
+from cortex_policy.state.enforcement import check_host_stop, load_grant_without_host_stop_check
 from cortex_policy.state.grants import check_grant_id
 
 TYPE_CHECKING = False
@@ -91,7 +91,7 @@ def _call_of(name: "UnresolvedRoot", tool: str, given: "dict[str, Any]") -> Call
 def _load(name: "UnresolvedRoot", call: Call) -> "tuple[Grant, Settings]":
     check_grant_id(call.grant)
     check_host_stop()
-    return load_grant_and_settings_in_root_for_call(name.resolve(), call.grant)
+    return load_grant_without_host_stop_check(name.resolve(), call.grant)
 
 
 def _check_answer(outcome: CallOutcome) -> ToolAnswer:
@@ -116,7 +116,7 @@ def _verdict_first(outcome: CallOutcome, text: str) -> str:
 
 def _list_grants(name: "UnresolvedRoot") -> ToolAnswer:
     root = name.resolve()
-    denials, rows = find_global_denials(root), list_grant_rows(root)
+    denials, rows = find_global_denials(root), read_all_grant_rows(root)
     return ToolAnswer(_list_text(denials, rows), _decode_members(format_ascii_json(grant_list_to_json(denials, rows))))
 
 

@@ -14,8 +14,8 @@ from cortex_policy.library.inotify import CONTENT, ENTRIES, ITSELF, Inotify
 from cortex_policy.library.path_lookup import resolve_path_and_visit_each_part
 from cortex_policy.mcp.server_files import (
     PolicyFile,
-    list_grant_ids_and_hooks_toml,
-    read_and_decode_policy_file_or_none,
+    list_possible_policy_files,
+    load_policy_file_or_none,
     read_stamp_or_none,
 )
 from cortex_policy.state import Root, make_dot_cortex_path
@@ -80,7 +80,7 @@ class Changes:
         if trusted != self._trusted:  # every file may be unsafe now, or no longer
             self._trusted, self._files = trusted, {}
         try:
-            names = list_grant_ids_and_hooks_toml(root)
+            names = list_possible_policy_files(root)
         except CortexPolicyError:
             return {}
         stamp = self._read_stamp(root)
@@ -122,7 +122,7 @@ class Changes:
         known = self._files.get(name)
         if known is not None and identity is not None and known[0] == identity:
             return known
-        file = read_and_decode_policy_file_or_none(root, name)
+        file = load_policy_file_or_none(root, name)
         return (identity, PolicyFile(name, None, file.digest, file.error)) if file is not None else None
 
     def _read_stamp(self, root: Root) -> "Stamp | None":

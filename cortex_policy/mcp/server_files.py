@@ -59,7 +59,7 @@ def parse_policy_file_uri_or_none(uri: str) -> str | None:
     return name if name != uri and is_grant_id(name) else None
 
 
-def list_grant_ids_and_hooks_toml(root: Root) -> list[str]:
+def list_possible_policy_files(root: Root) -> list[str]:
     """List what may be there: the ids of grants, sorted, then `hooks.toml`; raise GrantError (22) if unreadable."""
     try:
         with PolicyDirectory(TrustCheck(root), "tools") as tools:
@@ -68,7 +68,7 @@ def list_grant_ids_and_hooks_toml(root: Root) -> list[str]:
         return [HOOKS_TOML]
 
 
-def read_and_decode_policy_file_or_none(root: Root, name: str) -> PolicyFile | None:
+def load_policy_file_or_none(root: Root, name: str) -> PolicyFile | None:
     """Read a file, None if it does not exist."""
     assert is_grant_id_or_hooks_toml(name), name  # noqa: S101 - it becomes part of a path
     trust = TrustCheck(root)

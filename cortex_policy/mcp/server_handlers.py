@@ -32,10 +32,10 @@ from cortex_policy.mcp.server_files import (
     GRANTS_URI,
     PolicyFile,
     format_grant_description,
-    list_grant_ids_and_hooks_toml,
+    list_possible_policy_files,
+    load_policy_file_or_none,
     make_policy_file_uri,
     parse_policy_file_uri_or_none,
-    read_and_decode_policy_file_or_none,
     read_stamp_or_none,
 )
 from cortex_policy.mcp.server_threads import BoundedThreads, Pace
@@ -159,7 +159,7 @@ def _refused_error(error: CortexPolicyError) -> MCPError:
 
 def _list_resources(root: "Root") -> ListResourcesResult:
     stamp = read_stamp_or_none(root)
-    files = (read_and_decode_policy_file_or_none(root, name) for name in list_grant_ids_and_hooks_toml(root))
+    files = (load_policy_file_or_none(root, name) for name in list_possible_policy_files(root))
     resources = [_resource_of(file, stamp) for file in files if file is not None]
     return ListResourcesResult(
         resources=resources, _meta={_META: {"root": format_message_line(root.path), **_version(stamp)}}
@@ -187,10 +187,10 @@ def _description(file: PolicyFile) -> str:
 def _read_resource(root: "Root", name: str) -> ReadResourceResult:
     stamp, file, uri = (
         read_stamp_or_none(root),
-        read_and_decode_policy_file_or_none(root, name),
+        load_policy_file_or_none(root, name),
         make_policy_file_uri(name),
     )
-    if file is None or name not in list_grant_ids_and_hooks_toml(root):  # some file systems ignore case
+    if file is None or name not in list_possible_policy_files(root):  # some file systems ignore case
         raise make_unknown_uri_error(uri)
     if file.data is None:
         assert file.error is not None  # noqa: S101 - see PolicyFile

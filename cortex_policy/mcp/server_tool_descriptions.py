@@ -3,7 +3,7 @@
 from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.decode import to_whole_number
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.text import format_did_you_mean_hint
+from cortex_policy.core.text import format_guess_hint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def check_tool_input(tool: str, given: "Mapping[str, object]") -> None:
         if name not in members:
             some = f"{tool} takes {', '.join(f'`{one}`' for one in members) or 'nothing'}"
             raise UsageError(
-                f"unknown member `{name}`", format_did_you_mean_hint(find_closest_word(name, sorted(members))) or some
+                f"unknown member `{name}`", format_guess_hint(find_closest_word(name, sorted(members))) or some
             )
     for name in schema.get("required", ()):
         if name not in given:

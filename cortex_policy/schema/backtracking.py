@@ -1,7 +1,7 @@
 """The ways through a pattern that an engine which backtracks tries, counted character by character."""
 
 from cortex_policy.core.ecma_regex_automaton import EDGE, Automaton
-from cortex_policy.core.ecma_regex_characters import END
+from cortex_policy.core.ecma_regex_character_reader import END
 from cortex_policy.core.ecma_regex_nodes import Assertion, PatternNode, Positions
 
 TYPE_CHECKING = False

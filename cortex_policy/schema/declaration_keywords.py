@@ -3,7 +3,7 @@
 from cortex_policy.core import Value
 from cortex_policy.core.arguments import TYPES
 from cortex_policy.core.closest_match import find_closest_word
-from cortex_policy.core.text import format_did_you_mean_hint
+from cortex_policy.core.text import format_guess_hint
 
 TEXT, NUMBER, COUNT, TYPE, VALUE, VALUES, DECLARATION = range(7)  # what a keyword takes
 
@@ -51,5 +51,5 @@ def find_keyword_hint(keyword: str) -> str:
     if keyword in KEYWORD_BY_NAME:
         return f"`{keyword}` takes {KEYWORD_BY_NAME[keyword].takes}"
     known = f"what can be enforced: {', '.join(sorted(KEYWORD_BY_NAME))}"
-    meant = format_did_you_mean_hint(find_closest_word(keyword, tuple(KEYWORD_BY_NAME)))
+    meant = format_guess_hint(find_closest_word(keyword, tuple(KEYWORD_BY_NAME)))
     return f"{meant} {known}".strip()

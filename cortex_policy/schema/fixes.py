@@ -18,7 +18,7 @@ class Fix(Value):
     new_key: str | None = None
 
 
-def compute_max_fixes_for_file_size(data: bytes) -> int:
+def compute_max_fixes_for_file(data: bytes) -> int:
     """Return how many fixes of a file are tried in one run: all for a usual grant, one for a huge file."""
     return max(1, _MAX_BYTES_READ // max(1, len(data)))
 

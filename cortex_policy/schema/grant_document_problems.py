@@ -5,7 +5,7 @@ import re
 from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.decode import DATA_CLASSES
 from cortex_policy.core.json_tree import format_json_pointer
-from cortex_policy.core.text import format_did_you_mean_hint
+from cortex_policy.core.text import format_guess_hint
 from cortex_policy.schema.lint_rules.grant_keys import GRANT_KEYS, find_similar_grant_key, looks_like_per_minute_key
 from cortex_policy.schema.problems import UnlocatedProblem
 
@@ -82,7 +82,7 @@ def _missing_key_problem(document: "Mapping[str, object]", steps: tuple[object, 
         similar = [one for one in rate if looks_like_per_minute_key(one)] if isinstance(rate, dict) else []
     hint = f"add {_EXAMPLE_MEMBERS[key]}"
     if similar:
-        hint = f"`{similar[0]}` is another key: {format_did_you_mean_hint(key)}"
+        hint = f"`{similar[0]}` is another key: {format_guess_hint(key)}"
     return UnlocatedProblem(
         "shape-missing", f"`{_place_label(steps)}` is missing", hint, format_json_pointer(*steps[:-1])
     )
@@ -110,7 +110,7 @@ def _suggest_value(steps: tuple[object, ...], value: object) -> str:
     """Suggest what was meant, if that can be guessed."""
     if isinstance(value, str):
         if steps == ("dataClass",):
-            return format_did_you_mean_hint(find_closest_word(value, DATA_CLASSES)) or _SCHEMA_HINT
+            return format_guess_hint(find_closest_word(value, DATA_CLASSES)) or _SCHEMA_HINT
         if steps == ("rate", "perMinute") and value.isdecimal():
             return f"write {value[:MAX_SHOWN]} without quotes"
         if steps in {("actions",), ("fsScope",)}:

@@ -5,12 +5,12 @@ from itertools import chain
 
 from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.decode import MAX_BYTES, MalformedError
-from cortex_policy.core.hooks.agent_tools import TOOLS, list_tools_of_agents
+from cortex_policy.core.hooks.agent_tool_names import TOOLS, list_tools_of_agents
 from cortex_policy.core.hooks.hook_rules import HookRules, find_wildcard_text_or_none
 from cortex_policy.core.hooks.hooks_toml_problems import check_and_decode_rules_document, find_rules_document_problems
 from cortex_policy.core.json_tree import format_json_pointer
 from cortex_policy.core.model import GrantError
-from cortex_policy.core.text import format_did_you_mean_hint
+from cortex_policy.core.text import format_guess_hint
 from cortex_policy.core.toml import decode_toml
 from cortex_policy.core.toml_positions import Span, find_error_offset, find_key_spans
 from cortex_policy.schema.lint import limit_problems_per_code
@@ -85,7 +85,7 @@ def _find_unknown_tools(rules: HookRules) -> "Iterator[Found]":
             keys = ("rule", index, "tools", position)
             if "*" not in name and name not in tools and (near := find_closest_word(name, tools)):
                 whose = f"of {' or '.join(rule.agents)}" if rule.agents is not None else "of an agent"
-                yield "hooks-tool", f"`{name}` is not a built-in tool {whose}", format_did_you_mean_hint(near), keys
+                yield "hooks-tool", f"`{name}` is not a built-in tool {whose}", format_guess_hint(near), keys
 
 
 def _find_unmarked_subagents(rules: HookRules) -> "Iterator[Found]":
@@ -177,6 +177,6 @@ def _find_grant_problems(rules: HookRules, find_actions: "FindActions") -> "Iter
                 yield (
                     "hooks-action",
                     message,
-                    format_did_you_mean_hint(find_closest_word(rule.action, actions)),
+                    format_guess_hint(find_closest_word(rule.action, actions)),
                     ("rule", index, "action"),
                 )

@@ -7,7 +7,7 @@ from cortex_policy.core.decode import MalformedError, decode_grant_document, dec
 from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.model import GrantError, Settings
 from cortex_policy.core.scopes import normalize_scope_cached
-from cortex_policy.schema.fixes import Fix, apply_fix_or_none_if_it_widens, compute_max_fixes_for_file_size
+from cortex_policy.schema.fixes import Fix, apply_fix_or_none_if_it_widens, compute_max_fixes_for_file
 from cortex_policy.schema.lint_rules.actions_and_scopes import (
     find_escalating_scopes,
     find_redundant_scopes,
@@ -15,7 +15,7 @@ from cortex_policy.schema.lint_rules.actions_and_scopes import (
     find_suspicious_actions,
     find_unmatchable_scopes,
 )
-from cortex_policy.schema.lint_rules.arguments import find_slow_or_unmatchable_patterns, find_unenforceable_declarations
+from cortex_policy.schema.lint_rules.arguments import find_always_denied_arguments, find_slow_or_unmatchable_patterns
 from cortex_policy.schema.lint_rules.grant_keys import (
     find_misspelled_keys,
     find_tool_id_mismatch,
@@ -36,7 +36,7 @@ MAX_ROUNDS = 5  # a key that is spelled right now may hold what is to be repaire
 GRANT_RULES = (
     find_tool_id_mismatch, find_suspicious_actions,
     find_unmatchable_scopes, find_redundant_scopes, find_risky_lack_of_scopes, find_escalating_scopes,
-    find_unenforceable_declarations, find_slow_or_unmatchable_patterns, find_pathlike_arguments,
+    find_always_denied_arguments, find_slow_or_unmatchable_patterns, find_pathlike_arguments,
 )  # fmt: skip
 
 
@@ -82,9 +82,9 @@ def limit_problems_per_code(problems: "Iterable[UnlocatedProblem]") -> "Iterator
         seen[problem.code] += 1 + len(problem.pointer) // _LONG_POINTER
 
 
-def lint_and_apply_safe_fixes(data: bytes, codes: frozenset[str], settings: Settings = DEFAULTS) -> bytes:
+def apply_safe_fixes_to_bytes(data: bytes, codes: frozenset[str], settings: Settings = DEFAULTS) -> bytes:
     """Return the bytes of a grant with the certain fixes of these codes; text that does not decode stays as it is."""
-    fixes_left = compute_max_fixes_for_file_size(data)
+    fixes_left = compute_max_fixes_for_file(data)
     for _ in range(MAX_ROUNDS):
         text = data.decode("utf-8", "surrogateescape")
         fixes = [one.fix for one in decode_and_lint_grant(data)[1] if one.fix is not None and one.code in codes]

@@ -4,7 +4,7 @@ from cortex_policy.core import Value, shorten_message
 from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.json_tree import JsonNode, JsonSyntaxError, find_line_and_column, parse_tree, require_node
 from cortex_policy.core.model import Settings
-from cortex_policy.schema.fixes import apply_fix_or_none_if_it_widens, compute_max_fixes_for_file_size
+from cortex_policy.schema.fixes import apply_fix_or_none_if_it_widens, compute_max_fixes_for_file
 from cortex_policy.schema.rule_catalog import ERROR, find_severity
 
 TYPE_CHECKING = False
@@ -92,7 +92,7 @@ def locate_problems(
         root = parse_tree(text)
     except JsonSyntaxError:
         root = None  # what was found there has a span
-    fixes_left = compute_max_fixes_for_file_size(data)
+    fixes_left = compute_max_fixes_for_file(data)
     problems = []
     for problem in unlocated:
         fix = problem.fix if fixes_left else None

@@ -123,10 +123,8 @@ def expand_code_or_group(word: str) -> frozenset[str]:
 
 def _unknown_rule_error(word: str) -> UsageError:
     from cortex_policy.core.closest_match import find_closest_word  # noqa: PLC0415 - only a mistake needs it
-    from cortex_policy.core.text import format_did_you_mean_hint  # noqa: PLC0415 - as above
+    from cortex_policy.core.text import format_guess_hint  # noqa: PLC0415 - as above
 
     groups = dict.fromkeys(code.partition("-")[0] for code in _BY_CODE)
-    hint = (
-        format_did_you_mean_hint(find_closest_word(word, [*_BY_CODE, *groups])) or "see them with `cortex-policy rule`"
-    )
+    hint = format_guess_hint(find_closest_word(word, [*_BY_CODE, *groups])) or "see them with `cortex-policy rule`"
     return UsageError(f"unknown rule `{word}`", hint)

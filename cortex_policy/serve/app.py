@@ -6,7 +6,7 @@ from starlette.routing import Route, Router
 from cortex_policy.core.json_text import format_ascii_json
 from cortex_policy.core.model import UsageError
 from cortex_policy.serve.access_guard import FIELDS, Access, Guard
-from cortex_policy.serve.body import BodyReader
+from cortex_policy.serve.body_reader import BodyReader
 from cortex_policy.serve.errors import BAD_REQUEST, RefusedError
 from cortex_policy.serve.metrics import CONTENT_TYPE
 from cortex_policy.serve.openapi import (

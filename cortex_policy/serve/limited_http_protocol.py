@@ -7,7 +7,7 @@ import asyncio
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from cortex_policy.hook_server.listeners import is_own_user_or_root
+from cortex_policy.hook_server.listeners import is_peer_own_user_or_root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: "asyncio.Transport") -> None:  # type: ignore[override] # as uvicorn's own
         """Admit a client, or close."""
         super().connection_made(JoinedWrites(transport))
-        if self._registry.check_users and not is_own_user_or_root(transport.get_extra_info("socket")):
+        if self._registry.check_users and not is_peer_own_user_or_root(transport.get_extra_info("socket")):
             self._registry.close_without_answer(self, "user")
             return
         self._registry.add(self)

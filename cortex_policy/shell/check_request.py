@@ -24,7 +24,7 @@ class CheckRequest:
         self.words, self.variables, self.is_terminal = words, variables, is_terminal
 
 
-def decode_check_request_or_none(data: bytes) -> CheckRequest | None:
+def decode_request_if_complete(data: bytes) -> CheckRequest | None:
     """Return the request, None if more of it is to come.
 
     Fields, each ended by NUL: the variables and the terminal in one, how many words, these, and the end.

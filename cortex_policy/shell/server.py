@@ -12,7 +12,7 @@ import signal
 import termios
 import time
 
-from cortex_policy.shell.check_request import CheckRequest, decode_check_request_or_none
+from cortex_policy.shell.check_request import CheckRequest, decode_request_if_complete
 from cortex_policy.shell.watched_shell_directory import ShellContext
 from cortex_policy.shell.words_answerer import WordsAnswerer
 from cortex_policy.state import find_default_rate_state_directory
@@ -153,7 +153,7 @@ class _Server:
 
     def _take_request(self, text: bytes) -> bool:
         """Take another request than the last one; return False if more of it is to come."""
-        request = decode_check_request_or_none(text)
+        request = decode_request_if_complete(text)
         if request is None:
             return False
         self._last_text, self._request = text, request

@@ -184,7 +184,7 @@ def open_state_directory_or_minus_one(named: str | None) -> int:
     return -1
 
 
-def read_copy_in_directory_or_none(directory: int, name: str) -> "dict[str, object] | None":
+def read_json_object_or_none(directory: int, name: str) -> "dict[str, object] | None":
     """Return the members of a copy, None if there is none, or it is invalid."""
     try:
         descriptor = os.open(name, OPEN_FILE, dir_fd=directory) if directory >= 0 else -1

@@ -8,7 +8,7 @@ import os
 import stat
 from shlex import quote
 
-from cortex_policy.core.approvals import TimeSinceBoot, parse_approval_requests, select_request_lines_to_keep
+from cortex_policy.core.approvals import TimeSinceBoot, encode_requests_to_keep, parse_approval_requests
 from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
 from cortex_policy.state import (
     CLOCK,
@@ -118,7 +118,7 @@ class ApprovalStore:
 
     def append_and_prune(self, line: bytes, max_bytes: int = MAX_BYTES) -> None:
         """Append a line, and drop the lines that no longer count; raise StateError if the file is full."""
-        lines = select_request_lines_to_keep(self.requests, self.clock, self.timeout_seconds)
+        lines = encode_requests_to_keep(self.requests, self.clock, self.timeout_seconds)
         is_worth_it = len(self._data) - len(lines) >= _MIN_PRUNED
         if len(line) + len(lines if is_worth_it else self._data) > max_bytes:
             raise ApprovalStoreError(self.file, "it is full", "answer what waits: `cortex-policy approvals`")

@@ -68,7 +68,7 @@ def is_safe_open_log(descriptor: int) -> bool:
     return is_plain and not find_trust_problems(descriptor, status, (os.geteuid(), 0))
 
 
-def require_safe_log_identity(file: str, descriptor: int) -> tuple[float, ...]:
+def read_identity_of_safe_log(file: str, descriptor: int) -> tuple[float, ...]:
     """Return the identity of an open log; raise AuditLogError if another user could have written it.
 
     No `stat` result shows an ACL: if a group may write, the identity is one that never equals a `stat` result.
@@ -94,7 +94,7 @@ def open_log_lock_or_minus_one(file: str, log: os.stat_result) -> int:
     return -1
 
 
-def try_lock_log_for_a_moment(lock: int, log: int) -> bool:
+def retry_locking_log_briefly(lock: int, log: int) -> bool:
     """Wait a moment for a process that holds the log without its lock; say whether the log is locked now, too."""
     until = monotonic() + WRITER_WAIT
     while monotonic() < until:

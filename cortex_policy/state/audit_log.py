@@ -20,8 +20,8 @@ from cortex_policy.state.audit_file import (
     make_audit_log_error,
     open_log_lock_or_minus_one,
     open_or_create_log_unchecked,
-    require_safe_log_identity,
-    try_lock_log_for_a_moment,
+    read_identity_of_safe_log,
+    retry_locking_log_briefly,
 )
 
 TYPE_CHECKING = False
@@ -145,7 +145,7 @@ class AuditLog:
 
     def _open_files(self) -> None:
         self.descriptor = open_or_create_log_unchecked(self.file)
-        self._judged = require_safe_log_identity(self.file, self.descriptor)
+        self._judged = read_identity_of_safe_log(self.file, self.descriptor)
         self._lock = open_log_lock_or_minus_one(self.file, os.fstat(self.descriptor))
         if self._lock >= 0:
             self._lock_judged = os.fstat(self._lock)[:IDENTITY_FIELDS]
@@ -225,7 +225,7 @@ class AuditLog:
         except BlockingIOError:
             if monotonic() < self._hurries_until:
                 return False
-            if not try_lock_log_for_a_moment(lock, log):
+            if not retry_locking_log_briefly(lock, log):
                 self._hurries_until = monotonic() + _NO_WAIT_SECONDS
                 return False
         return True
@@ -240,7 +240,7 @@ class AuditLog:
         # one `lstat` for both: a second link could be removed before the next one
         if status.st_nlink > 1 or status[stat.ST_INO : stat.ST_DEV + 1] != self._judged[stat.ST_INO : stat.ST_DEV + 1]:
             return False
-        self._judged = require_safe_log_identity(self.file, self.descriptor)
+        self._judged = read_identity_of_safe_log(self.file, self.descriptor)
         return True
 
     def _rotate_if_full(self, size: int, more: int) -> bool:
@@ -270,7 +270,7 @@ class AuditLog:
         return make_lock_timeout_error(self._lock_name if self._lock >= 0 else self.file, self.file)
 
 
-def open_audit_log_or_none(settings: "Settings") -> AuditLog | None:
+def open_audit_log_or_ignore_failure(settings: "Settings") -> AuditLog | None:
     """Open the audit log that is set; raise AuditLogError if that fails, None if failures are ignored."""
     try:
         return AuditLog(settings)

@@ -20,7 +20,7 @@ from cortex_policy.state import history_entry
 from cortex_policy.state.atomic_write import TEMPORARY_PREFIX, replace_file_atomically, sync_directory
 from cortex_policy.state.history import COMMANDS, DAY, NAME, create_history_directory
 from cortex_policy.state.history_entry import MAX_WIDENED_LENGTH, Author, find_current_author, format_current_time
-from cortex_policy.state.safe_directories import make_directory, open_directory_below
+from cortex_policy.state.safe_directories import make_directory, open_child_directory
 from cortex_policy.state.settings import find_settings_directory_of_place, open_settings_directory, read_setting
 
 TYPE_CHECKING = False
@@ -162,10 +162,10 @@ def _call_in_commands_directory(top: int, place: str, work: "Callable[[int], Non
     """Call a function with the directory of the records below an open one, which is made if it does not exist."""
     mode = _PUBLIC | 0o111 if place == SYSTEM else _PRIVATE | 0o100
     create_history_directory(top, mode)
-    history = open_directory_below(top, NAME)
+    history = open_child_directory(top, NAME)
     try:
         make_directory(history, COMMANDS, mode)
-        directory = open_directory_below(history, COMMANDS)
+        directory = open_child_directory(history, COMMANDS)
     finally:
         os.close(history)
     try:

@@ -18,7 +18,7 @@ from cortex_policy.state.control_command_record import (
 from cortex_policy.state.grants import find_trust_problems
 from cortex_policy.state.history import COMMANDS, NAME, CorruptEntry
 from cortex_policy.state.other_user_settings import open_user_settings_directory
-from cortex_policy.state.safe_directories import open_directory_below
+from cortex_policy.state.safe_directories import open_child_directory
 from cortex_policy.state.settings import open_settings_directory
 
 TYPE_CHECKING = False
@@ -44,9 +44,9 @@ def iterate_command_records_of_other_user(user: pwd.struct_passwd) -> "Iterator[
 
 
 def _read_records(top: int, place: str, path: str, owners: set[int]) -> "Iterator[CommandRecord | CorruptEntry]":
-    history = open_directory_below(top, NAME)
+    history = open_child_directory(top, NAME)
     try:
-        directory = open_directory_below(history, COMMANDS)
+        directory = open_child_directory(history, COMMANDS)
     finally:
         os.close(history)
     try:

@@ -74,21 +74,21 @@ class EmergencyStopped(AccessDenied):
         self.hint = stop.hint_if_not_resumable or f"an operator ends it with `{format_resume_command_of_root(root)}`"
 
 
-def read_host_stop_error(directory: str) -> EmergencyStopped:
+def make_host_stop_error(directory: str) -> EmergencyStopped:
     """Return the denial by the stop of the host, whose directory this is."""
     return EmergencyStopped(
         find_host_stop_in_settings_directory(directory) or EmergencyStop(f"{directory}/{NAME}", is_of_host=True)
     )
 
 
-def read_root_stop_error(policy: PolicyDirectory) -> EmergencyStopped:
+def make_root_stop_error(policy: PolicyDirectory) -> EmergencyStopped:
     """Return the denial by the stop in an open policy directory."""
     return EmergencyStopped(
         find_stop_in_open_policy_directory(policy) or EmergencyStop(f"{policy.path}/{NAME}"), policy.trust.root
     )
 
 
-def raise_if_stopped_since_grant_load(origin: "Origin") -> None:
+def raise_if_root_of_grant_is_stopped(origin: "Origin") -> None:
     """Raise AccessDenied if the root of a loaded grant has a stop, or that is unknown."""
     why = ""
     try:
@@ -114,7 +114,7 @@ def _denial_since(path: str, fault: str) -> EmergencyStopped:
     return EmergencyStopped(find_root_stop(root) or unknown, root)
 
 
-def raise_if_root_stop_not_ruled_out(root: Root) -> None:
+def raise_if_root_may_be_stopped(root: Root) -> None:
     """Raise AccessDenied if a policy directory that cannot be opened holds a stop, or may hold one."""
     stop = _look_up_stop_by_path(root)
     if stop is not None:

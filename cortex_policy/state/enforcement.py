@@ -84,17 +84,17 @@ def check_host_stop() -> None:
     # a directory that is a link to nowhere, as to a mount that is gone, may have held a stop
     is_lost = os.path.islink(state.SYSTEM_SETTINGS) and not os.path.isdir(state.SYSTEM_SETTINGS)
     if is_lost or exists_or_unknown(f"{state.SYSTEM_SETTINGS}/stop"):
-        from cortex_policy.state.emergency_stop import read_host_stop_error  # noqa: PLC0415 - only a denial needs it
+        from cortex_policy.state.emergency_stop import make_host_stop_error  # noqa: PLC0415 - only a denial needs it
 
-        raise read_host_stop_error(state.SYSTEM_SETTINGS)
+        raise make_host_stop_error(state.SYSTEM_SETTINGS)
 
 
 def check_root_stop(policy: "PolicyDirectory") -> None:
     """Raise AccessDenied if an open policy directory has an emergency stop."""
     if exists_or_unknown("stop", policy.descriptor):
-        from cortex_policy.state.emergency_stop import read_root_stop_error  # noqa: PLC0415 - only a denial needs it
+        from cortex_policy.state.emergency_stop import make_root_stop_error  # noqa: PLC0415 - only a denial needs it
 
-        raise read_root_stop_error(policy)
+        raise make_root_stop_error(policy)
 
 
 def check_stamp_if_required(grant: "Grant", settings: Settings) -> None:
@@ -111,10 +111,10 @@ def load_grant_and_settings_for_call(
     """Load a grant and the settings for a call; raise AccessDenied, before all else, if there is an emergency stop."""
     check_grant_id(grant_id)
     check_host_stop()
-    return load_grant_and_settings_in_root_for_call(find_named_or_only_root(named), grant_id, require_path=require_path)
+    return load_grant_without_host_stop_check(find_named_or_only_root(named), grant_id, require_path=require_path)
 
 
-def load_grant_and_settings_in_root_for_call(
+def load_grant_without_host_stop_check(
     root: "Root", grant_id: str, *, require_path: bool = False
 ) -> "tuple[Grant, Settings]":
     """Load a grant of a known root; the caller has checked for a stop of the host."""
@@ -122,9 +122,9 @@ def load_grant_and_settings_in_root_for_call(
         grant = read_grant(root, grant_id, check_root_stop)
     except GrantError as error:
         if error.reason is GRANT_UNSAFE:  # perhaps the policy directory could not be opened
-            from cortex_policy.state.emergency_stop import raise_if_root_stop_not_ruled_out  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.emergency_stop import raise_if_root_may_be_stopped  # noqa: PLC0415 - only a failure needs it
 
-            raise_if_root_stop_not_ruled_out(root)
+            raise_if_root_may_be_stopped(root)
         raise
     settings = load_effective_settings(root.path, require_path=require_path)
     check_stamp_if_required(grant, settings)
@@ -140,7 +140,7 @@ def open_budgets_of_root(
     """
     if settings.budgets_url is None:
         return Ledger(root_identity, settings.state_dir or "", delivery)
-    from cortex_policy.state.budget_choice import make_one_call_budgets_with_fallback  # noqa: PLC0415 - few hosts share budgets
+    from cortex_policy.state.server_budgets_from_settings import make_one_call_budgets_with_fallback  # noqa: PLC0415 - few hosts share budgets
 
     return make_one_call_budgets_with_fallback(root_identity, settings, delivery)
 
@@ -165,7 +165,7 @@ def decide_and_take_hit(
         raise GrantError(GRANT_INVALID, "it was not loaded from a root", "use `load_grant`")
     if settings.state_dir is None:
         settings = _with_state_directory(settings)
-    request = make_request_with_resolved_paths(grant, origin, action, args, settings, cost)
+    request = resolve_paths_and_make_request(grant, origin, action, args, settings, cost)
     if budgets is None:
         budgets = open_budgets_of_root(origin.root_identity, settings)
     return decide_resolved_request_and_take_hit(grant, origin, request, settings, budgets, peek=peek)
@@ -198,7 +198,7 @@ def _with_state_directory(settings: Settings) -> Settings:
     return Settings(**{**vars(settings), "state_dir": find_state_directory()})
 
 
-def make_request_with_resolved_paths(
+def resolve_paths_and_make_request(
     grant: "Grant", origin: "Origin", action: str, args: "Mapping[str, object]", settings: Settings, cost: int = 1
 ) -> Request:
     """Return the request of a call, with its paths resolved from the working directory."""
@@ -307,9 +307,9 @@ class AuditedCall:
         if settings.audit_file is None:
             return
         if self._is_recorded:
-            from cortex_policy.state.audit_log import open_audit_log_or_none  # noqa: PLC0415 - only if a log is set
+            from cortex_policy.state.audit_log import open_audit_log_or_ignore_failure  # noqa: PLC0415 - only if a log is set
 
-            self._log = open_audit_log_or_none(settings)
+            self._log = open_audit_log_or_ignore_failure(settings)
         else:
             from cortex_policy.state.audit_preflight import check_audit_log_writable  # noqa: PLC0415 - as above
 

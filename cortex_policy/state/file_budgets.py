@@ -17,7 +17,7 @@ from cortex_policy.state.ledger import (
 from cortex_policy.state.ledger_ring import BudgetFileKey, open_and_lock_budget_file
 from cortex_policy.state.mapped_file import (
     MappedFile,
-    is_still_full,
+    is_still_denied,
     make_hit_function,
     map_and_unlock,
     peek_used_hits_and_seconds_after_hit,
@@ -82,7 +82,7 @@ class FileBudgets(Ledger):
         tool, action, limit, _ = require_budget_arguments(tool, action, limit, 1)
         for files in (self._local.__dict__.get("kept", {}), self._kept):
             _, file = files.get(tool, {}).get(action, (None, None))
-            if file is not None and file.denied_until and is_still_full(file, limit):
+            if file is not None and file.denied_until and is_still_denied(file, limit):
                 return read_budget_of_denial(file, limit)
         return None
 

@@ -250,13 +250,13 @@ def read_grant(root: Root, grant_id: str, check_policy: "Callable[[PolicyDirecto
         trust.raise_if_unsafe()
         grant = decode_grant(data, grant_id)
     except (FileNotFoundError, GrantError) as error:
-        raise make_unread_grant_error(error, trust, grant_id, data) from None
+        raise make_grant_read_error(error, trust, grant_id, data) from None
     root_identity, _, policy_identity, tools_identity = directory.identities
     origin = Origin(root.path, file, sha256(data).hexdigest(), root_identity, policy_identity, tools_identity)
     return Grant(grant.id, grant.tool, grant.actions, grant.rate, grant.args, grant.data_class, grant.fs_scope, origin)
 
 
-def make_unread_grant_error(
+def make_grant_read_error(
     error: GrantError | FileNotFoundError, trust: TrustCheck, grant_id: str, data: bytes | None = None
 ) -> GrantError:
     """Return the error for a grant that was not read, with what is known of it by now."""

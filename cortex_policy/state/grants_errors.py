@@ -14,7 +14,7 @@ from cortex_policy.core.model import (
     ROOT_NOT_FOUND,
     GrantError,
 )
-from cortex_policy.core.text import format_did_you_mean_hint, format_os_error
+from cortex_policy.core.text import format_guess_hint, format_os_error
 from cortex_policy.state import OPEN_FILES_HINT, Root, make_policy_directory_path, sha256
 from cortex_policy.state.possible_writers import NAMESPACE_HINT, OWNER, UNKNOWN, WRITERS
 from cortex_policy.state.users import format_replace_by_copy_command, format_user
@@ -191,7 +191,7 @@ def make_impossible_id_error(word: str) -> GrantError:
     if word == HOOKS_TOML:
         hint = "edit the rules of agents' hooks with `cortex-policy hook edit`"
     else:
-        hint = f"{format_did_you_mean_hint(_id_in_path(word))} {ID_HINT}".strip()
+        hint = f"{format_guess_hint(_id_in_path(word))} {ID_HINT}".strip()
     return GrantError(GRANT_NOT_FOUND, f"`{word}` cannot be an id", hint)
 
 
@@ -206,7 +206,7 @@ def _id_in_path(word: str) -> str:
 def hint_at_grant_id(word: str, known: list[str]) -> str:
     """Return a hint at the grant that was meant, by a mistyped id or by the name of its file; '' if none is close."""
     named = parse_grant_file_name(word) or word
-    return format_did_you_mean_hint(named if named in known else find_closest_word(named, known, len(known)))
+    return format_guess_hint(named if named in known else find_closest_word(named, known, len(known)))
 
 
 def make_unknown_grant_error(root: Root, grant_id: str, known: list[str]) -> GrantError:

@@ -18,7 +18,7 @@ from cortex_policy.state import Root, exists_or_unknown, history_entry
 from cortex_policy.state.atomic_write import replace_file_atomically, sync_directory
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.history_entry import HistoryEntry
-from cortex_policy.state.safe_directories import make_directory, open_directory_below
+from cortex_policy.state.safe_directories import make_directory, open_child_directory
 from cortex_policy.state.settings import read_setting
 
 TYPE_CHECKING = False
@@ -138,7 +138,7 @@ class HistoryWriter:
 def create_history_directory(top: int, mode: int = 0o700) -> None:
     """Make the directory of the history below an open one, unless it exists; git ignores it."""
     make_directory(top, NAME, mode)
-    directory = open_directory_below(top, NAME)
+    directory = open_child_directory(top, NAME)
     try:
         if not exists_or_unknown(IGNORED, directory):
             replace_file_atomically(directory, IGNORED, b"*\n", mode & 0o666)

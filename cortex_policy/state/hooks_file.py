@@ -8,7 +8,7 @@ import os
 from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES
 from cortex_policy.core.hooks.hook_rules import HookRule, decode_valid_rules_document, rules_to_document
 from cortex_policy.core.model import GRANT_NOT_FOUND, GRANT_UNSAFE, GrantError
-from cortex_policy.state import Root, open_state_directory_or_minus_one, read_copy_in_directory_or_none, sha256
+from cortex_policy.state import Root, open_state_directory_or_minus_one, read_json_object_or_none, sha256
 from cortex_policy.state.enforcement import check_root_stop, load_effective_settings
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 
@@ -50,9 +50,9 @@ def _read_hooks_file(root: Root) -> bytes:
         raise GrantError(GRANT_NOT_FOUND, f"`{error.filename}` does not exist", "make it with `hook init`") from None
     except GrantError as error:
         if error.reason is GRANT_UNSAFE:  # perhaps the policy directory could not be opened
-            from cortex_policy.state.emergency_stop import raise_if_root_stop_not_ruled_out  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.emergency_stop import raise_if_root_may_be_stopped  # noqa: PLC0415 - only a failure needs it
 
-            raise_if_root_stop_not_ruled_out(root)
+            raise_if_root_may_be_stopped(root)
         raise
     trust.raise_if_unsafe()
     return data
@@ -62,7 +62,7 @@ def _cached_rules(root: Root, settings: "Settings", data: bytes, digest: str) ->
     directory = open_state_directory_or_minus_one(settings.state_dir or "")
     try:
         name = _copy_name(root, digest)
-        copy = read_copy_in_directory_or_none(directory, name)
+        copy = read_json_object_or_none(directory, name)
         if copy is not None:
             return decode_valid_rules_document(copy)
         return _decode_and_store(data, directory, name)
@@ -73,10 +73,10 @@ def _cached_rules(root: Root, settings: "Settings", data: bytes, digest: str) ->
 
 def _copy_name(root: Root, digest: str) -> str:
     depends = repr((FORMAT, HookRule.__match_args__, digest)).encode("ascii")
-    return format_rules_copies_prefix(root) + str(sha256(depends).hexdigest()[:32])
+    return format_cached_rules_prefix(root) + str(sha256(depends).hexdigest()[:32])
 
 
-def format_rules_copies_prefix(root: Root) -> str:
+def format_cached_rules_prefix(root: Root) -> str:
     """Return how the names of all copies of the rules of a root begin."""
     return f"{_PREFIX}{sha256(os.fsencode(root.path)).hexdigest()[:8]}-"
 

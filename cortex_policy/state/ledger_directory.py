@@ -95,10 +95,10 @@ def is_on_known_local_file_system(path: str) -> bool:
 
 def _file_system_of(path: str) -> str:
     with open("/proc/self/mountinfo", "rb") as mounts:
-        return find_file_system_type_in_mounts(os.fsencode(path), mounts.read())
+        return find_file_system_type_of_path(os.fsencode(path), mounts.read())
 
 
-def find_file_system_type_in_mounts(path: bytes, mounts: bytes) -> str:
+def find_file_system_type_of_path(path: bytes, mounts: bytes) -> str:
     """Return the type of the file system of a path, by the longest mount point above it."""
     best, kind = -1, b""
     for line in mounts.split(b"\n")[:-1]:  # a name may hold other characters that end a line elsewhere

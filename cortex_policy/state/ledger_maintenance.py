@@ -131,7 +131,7 @@ def remove_budget(directory: int, name: str) -> bool:
     return True
 
 
-def remove_budgets_in_directory(directory: int) -> int:
+def clear_budget_directory(directory: int) -> int:
     """Remove everything in a root's directory, of any kind; return how many budgets or other objects there were."""
     removed = 0
     for name in os.listdir(directory):

@@ -127,7 +127,7 @@ def _take_hits(file: MappedFile) -> "Generator[bool, int, None]":  # noqa: C901,
             if not file.min_limit <= limit < file.limit_end:
                 return
         if file.denied_until:
-            if is_still_full(file, limit):
+            if is_still_denied(file, limit):
                 answer = False
                 continue
             file.denied_until = 0
@@ -194,7 +194,7 @@ def make_hit_function(file: MappedFile) -> "Callable[[int], bool]":
     return hits.send
 
 
-def is_still_full(file: MappedFile, limit: int) -> bool:
+def is_still_denied(file: MappedFile, limit: int) -> bool:
     """Whether the last denial still holds: the file was opened lately, none took or dropped a hit, none is too old."""
     if limit > file.denied_limit or file.words[AT_HEAD] != file.denied_head:
         return False

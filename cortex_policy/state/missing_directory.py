@@ -7,7 +7,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
 
 
-def make_unmade_file_error(file: str, error: OSError, failure: str, *, is_private: bool = False) -> NotDoneError:
+def make_file_creation_error(file: str, error: OSError, failure: str, *, is_private: bool = False) -> NotDoneError:
     """Return the error for a file that failed to be made; if its directory does not exist, with what makes that."""
     directory = find_missing_directory(file) if isinstance(error, FileNotFoundError) else ""
     if not directory:

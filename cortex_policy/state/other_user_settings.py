@@ -4,7 +4,7 @@ import os
 import pwd
 import sys
 
-from cortex_policy.state.safe_directories import open_directory_below, open_directory_without_links
+from cortex_policy.state.safe_directories import open_child_directory, open_directory_without_links
 
 _NAMES = (
     ("Library", "Application Support", "cortex-policy") if sys.platform == "darwin" else (".config", "cortex-policy")
@@ -23,7 +23,7 @@ def open_user_settings_directory(user: pwd.struct_passwd) -> int:
     for name in _NAMES:
         above = directory
         try:
-            directory = open_directory_below(above, name)
+            directory = open_child_directory(above, name)
         finally:
             os.close(above)
     return directory

@@ -30,7 +30,7 @@ def _change_owner(parent: int, name: str, owner: tuple[int, int]) -> None:
         os.close(descriptor)
 
 
-def open_directory_below(parent: int, name: str) -> int:
+def open_child_directory(parent: int, name: str) -> int:
     """Open a directory below an open one, which must be no link."""
     return os.open(name, _BELOW, dir_fd=parent)
 

@@ -143,7 +143,7 @@ def _file_layer(place: str, root: str | None = None, *, asks_all: bool = True) -
     return (
         Layer(place, {}, {})
         if data is None
-        else decode_layer(place, make_settings_file_path(place, root), data, asks_all=asks_all)
+        else decode_layer(place, find_settings_file_of_place(place, root), data, asks_all=asks_all)
     )
 
 
@@ -154,7 +154,7 @@ def find_settings_directory_of_place(place: str, root: str | None) -> str:
     return find_system_and_user_settings_directories()[place == USER]
 
 
-def make_settings_file_path(place: str, root: str | None) -> str:
+def find_settings_file_of_place(place: str, root: str | None) -> str:
     """Return the path of the settings file of a place, which may not exist."""
     return f"{find_settings_directory_of_place(place, root)}/{NAME}"
 

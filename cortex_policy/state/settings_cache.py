@@ -16,7 +16,7 @@ from cortex_policy.state import (
     may_hold_settings,
     open_state_directory_or_minus_one,
     read_all,
-    read_copy_in_directory_or_none,
+    read_json_object_or_none,
     sha256,
 )
 
@@ -46,7 +46,7 @@ def load_cached_settings(root: str, variables: "dict[str, str]") -> Settings:
     try:
         before = _state_of_all_files(root, user)
         name = _copy_name(root, user, variables, before)
-        settings = _settings_or_none(read_copy_in_directory_or_none(directory, name))
+        settings = _settings_or_none(read_json_object_or_none(directory, name))
         if settings is None:
             settings = _read_settings(root)
             if _state_of_all_files(root, user) == before:  # else the settings may be newer than the name
@@ -120,11 +120,11 @@ def _copy_name(root: str, user: str, variables: "dict[str, str]", seen: "list[Fi
         sources,
         [one[:COMPARED_FIELDS] for one in seen],
     )
-    prefix = format_settings_copies_prefix(root, user, os.environ.get(STATE_DIR), variables)
+    prefix = format_cached_settings_prefix(root, user, os.environ.get(STATE_DIR), variables)
     return prefix + str(sha256(repr(depends).encode()).hexdigest()[:32])
 
 
-def format_settings_copies_prefix(root: str, user: str, state_dir: str | None, variables: "dict[str, str]") -> str:
+def format_cached_settings_prefix(root: str, user: str, state_dir: str | None, variables: "dict[str, str]") -> str:
     """Return how the names of all copies from these sources begin: a root, the user's directory, and variables."""
     sources = (root, user, state_dir, sorted(variables.items()))
     return f"{PREFIX}{sha256(repr(sources).encode()).hexdigest()[:SOURCE_DIGITS]}-"

@@ -9,7 +9,7 @@ from cortex_policy.core.budget_server import hide_passwords
 from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.model import SETTINGS_INVALID, GrantError
 from cortex_policy.core.settings import BY_NAME, LOCKED, NUMBER, SWITCH, SYSTEM, Setting, make_settings_by_variable
-from cortex_policy.core.text import format_did_you_mean_hint, format_os_error
+from cortex_policy.core.text import format_guess_hint, format_os_error
 from cortex_policy.state.possible_writers import NAMESPACE_HINT, OWNER, UNKNOWN
 from cortex_policy.state.users import format_replace_by_copy_command, format_user
 
@@ -89,7 +89,7 @@ def _variable_hint(variable: str) -> str:
     """Return a hint at the variable that was meant; only the part after the common prefix is compared."""
     words = {name.removeprefix(_PREFIX): name for name in (*make_settings_by_variable(), f"{_PREFIX}ROOT")}
     close = find_closest_word(variable.removeprefix(_PREFIX), list(words))
-    return format_did_you_mean_hint(words.get(close, "")) or "unset it; `cortex-policy config list` shows all settings"
+    return format_guess_hint(words.get(close, "")) or "unset it; `cortex-policy config list` shows all settings"
 
 
 def make_known_name_hint(word: str, known: "Iterable[str]") -> str:
@@ -97,7 +97,7 @@ def make_known_name_hint(word: str, known: "Iterable[str]") -> str:
     known = list(known)
     if inside := [name for name in known if name.startswith(f"{word}.")]:
         return f"the settings in it are {', '.join(inside)}"
-    return format_did_you_mean_hint(find_closest_word(word, known)) or f"the settings are {', '.join(known)}"
+    return format_guess_hint(find_closest_word(word, known)) or f"the settings are {', '.join(known)}"
 
 
 def quote_value(value: object) -> str:

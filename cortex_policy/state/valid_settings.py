@@ -21,7 +21,7 @@ from cortex_policy.core.toml import decode_toml
 from cortex_policy.state.settings import (
     MAX_BYTES,
     decode_layer,
-    make_settings_file_path,
+    find_settings_file_of_place,
     make_shared_variable_layer,
     make_variables_layer,
     merge_settings_layers,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def read_valid_layers(root: str | None) -> tuple[list[Layer], list[GrantError]]:
+def read_valid_layers_and_errors(root: str | None) -> tuple[list[Layer], list[GrantError]]:
     """Return what is valid in each place, the weakest first, and an error for each thing that is not."""
     errors: list[GrantError] = []
     layers = [_layer_or_none(make_shared_variable_layer, variable, errors) for variable in SHARED_VARIABLES]
@@ -60,7 +60,7 @@ def _layer_or_none(read: "Callable[[Any], Layer]", source: object, errors: list[
 
 
 def _valid_file_layer(place: str, root: str | None, errors: list[GrantError]) -> Layer:
-    file, data = make_settings_file_path(place, root), b""
+    file, data = find_settings_file_of_place(place, root), b""
     try:
         data = read_settings_bytes_or_none(place, root) or b""
         return decode_layer(place, file, data)

@@ -14,8 +14,8 @@ import pytest
 
 from cortex_policy import AccessDenied, Decision, MemoryBudgets, PolicyStore, StateError, enforce, load_grant
 from cortex_policy.core.model import Settings
-from cortex_policy.state.budget_choice import make_server_budgets_for_one_call
 from cortex_policy.state.enforcement import load_effective_settings
+from cortex_policy.state.server_budgets_from_settings import make_server_budgets_for_one_call
 from tests.support.command import process_of, result_of, run_command
 from tests.support.hook_server import running
 from tests.support.hooks import assert_allowed, make_scene

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from cortex_policy.manage.hooks.codex_trust import hash_hook_definition
-from cortex_policy.manage.hooks.handlers import list_all_handlers
+from cortex_policy.manage.hooks.handlers import list_handlers_of_all_events
 from cortex_policy.manage.hooks.jsonc import parse_jsonc
 from tests.agents.program import MCP, MODEL, Call, Program
 
@@ -54,7 +54,7 @@ persistence = "none"
     def trust_hook(self) -> None:
         """Write what Codex writes if a person trusts the hook in `/hooks`."""
         file, config = self.home / self.settings_file, self.home / ".codex" / "config.toml"
-        place = list_all_handlers(parse_jsonc(file.read_text()))[0]
+        place = list_handlers_of_all_events(parse_jsonc(file.read_text()))[0]
         state = f'[hooks.state."{file}:pre_tool_use:0:0"]\ntrusted_hash = "{hash_hook_definition(place)}"\n'
         config.write_text(f"{config.read_text()}{state}")
 

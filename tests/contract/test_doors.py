@@ -53,12 +53,12 @@ def by_typer(words: list[str]) -> "Call | int":
     """Return the Call that Typer builds, or the code it ends with."""
     calls: list[Call] = []
 
-    def decide_with_wait(call: Call, _: object = None) -> CallOutcome:
+    def decide_outcome_with_wait(call: Call, _: object = None) -> CallOutcome:
         calls.append(call)
         raise SystemExit(0)
 
     code = 0
-    room = patch.object(check, "decide_outcome_with_wait", decide_with_wait)
+    room = patch.object(check, "decide_outcome_with_wait", decide_outcome_with_wait)
     streams = patch.multiple(sys, stdout=sys.stdout, stderr=sys.stderr)  # a run wraps them: put them back
     with room, streams, suppress(SystemExit):
         code = app.run_typer(["check", *words])

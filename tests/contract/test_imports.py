@@ -17,7 +17,7 @@ OURS = {
     "cortex_policy.state.ledger", "cortex_policy.state.paths", "cortex_policy.state.ledger_ring",
 }  # fmt: skip
 HOOK = (OURS - {"cortex_policy.check"}) | {
-    "cortex_policy.core.hooks", "cortex_policy.core.hooks.denials", "cortex_policy.core.hooks.guarded_files",
+    "cortex_policy.core.hooks", "cortex_policy.core.hooks.denial_outputs", "cortex_policy.core.hooks.guarded_files",
     "cortex_policy.core.hooks.tool_inputs", "cortex_policy.core.hooks.payload", "cortex_policy.core.hooks.ruling",
     "cortex_policy.core.hooks.hook_rules", "cortex_policy.hook", "cortex_policy.hook_decision",
     "cortex_policy.state.counted_call_deliveries", "cortex_policy.state.hooks_file",
@@ -149,7 +149,7 @@ def test_a_check_with_a_pattern_loads_its_engine_and_nothing_of_python(root: Pat
     loaded(PROGRAM)
     code, *modules = loaded(PROGRAM)
     assert code == "0"
-    engine = ("regex", "regex_automaton", "regex_characters", "regex_nodes", "regex_parser")
+    engine = ("regex", "regex_automaton", "regex_character_reader", "regex_nodes", "regex_parser")
     assert set(modules) == OURS | {"_json", "fcntl", "gc", HASH} | {
         f"cortex_policy.core.ecma_{name}" for name in engine
     }
@@ -228,9 +228,9 @@ def test_a_check_that_asks_a_server_loads_our_modules_and_a_socket(root: Path, t
         loaded(PROGRAM.replace('"check", "git", "tree", "--path", "docs/x"', '"rate", "reset", "git", "--yes"'))
         loaded(PROGRAM)
         code, *modules = loaded(PROGRAM)
-    more = {"connection", "keys", "one_shot_budgets", "protocol", "plausible_server_time", "server_connection"}
+    more = {"connection", "keys", "one_shot_budgets", "protocol", "plausible_server_time", "primary_connection"}
     ours = {f"cortex_policy.state.shared_budgets.{name}" for name in more} | {
-        "cortex_policy.core.budget_server", "cortex_policy.state.budget_choice", "cortex_policy.state.settings_cache",
+        "cortex_policy.core.budget_server", "cortex_policy.state.server_budgets_from_settings", "cortex_policy.state.settings_cache",
         "cortex_policy.state.shared_budgets",
     }  # fmt: skip
     assert code == "0"

@@ -13,11 +13,11 @@ from cortex_policy.core.approvals import (
     MAX_LINE_BYTES,
     ApprovalRequest,
     TimeSinceBoot,
+    encode_requests_to_keep,
     escape_surrogates,
     find_request_status,
     make_fingerprint_input,
     parse_approval_requests,
-    select_request_lines_to_keep,
 )
 from cortex_policy.core.json_text import encode_json_line
 from cortex_policy.core.model import Grant, Origin, Rate, Request, ResolvedPath
@@ -168,7 +168,7 @@ def test_useful_lines_are_kept_and_stay_together() -> None:
     names = [f"n{number}" for number in range(MAX_ANSWERED + 5)]
     over = [line | {"id": name, "requestId": name} for name in names for line in (REQUEST, YES, SPENT)]
     late = REQUEST | {"id": "late", "at_ns": 0}
-    text = select_request_lines_to_keep(
+    text = encode_requests_to_keep(
         parse_approval_requests(store(*over, late, "{torn", foreign, REQUEST, YES)),
         TimeSinceBoot("b", 120 * SECOND),
         60,
@@ -177,7 +177,7 @@ def test_useful_lines_are_kept_and_stay_together() -> None:
     assert [one.id for one in found] == [*names[5:], "f", "a"]
     assert all(one.is_used for one in found[:-2])
     assert [len(one.lines) for one in found[-3:]] == [3, 1, 2]
-    assert select_request_lines_to_keep(found, TimeSinceBoot("other", 120 * SECOND), 60) == store(foreign)
+    assert encode_requests_to_keep(found, TimeSinceBoot("other", 120 * SECOND), 60) == store(foreign)
 
 
 def test_a_line_is_read_as_it_was_written() -> None:

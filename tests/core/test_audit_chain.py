@@ -12,7 +12,7 @@ from cortex_policy.core.audit_chain import (
     find_last_digest,
     is_prefix_of_event,
     parse_chain_digest,
-    parse_follows_digest_or_none,
+    parse_followed_digest_or_none,
     select_hashed_bytes,
 )
 from cortex_policy.core.audit_event import FULL, Event, event_to_cloudevent_line
@@ -47,8 +47,8 @@ def test_a_line_is_chained_by_what_a_shell_can_hash() -> None:
     assert data["chain"] == "sha256:" + digest(before.encode() + b"{torn\n" + body)
     assert "follows" not in data
     assert (
-        parse_follows_digest_or_none(select_hashed_bytes(first[:-1])),
-        parse_follows_digest_or_none(select_hashed_bytes(second[:-1])),
+        parse_followed_digest_or_none(select_hashed_bytes(first[:-1])),
+        parse_followed_digest_or_none(select_hashed_bytes(second[:-1])),
     ) == (
         "",
         None,
@@ -60,7 +60,7 @@ def test_a_line_that_begins_a_file_names_the_end_of_the_one_before() -> None:
     """It is hashed by itself, so that it can be verified where the other file is gone."""
     text = chain_first_line(text_of({}), "ab" * 32, digest)[:-1]
     assert json.loads(text)["data"]["follows"] == f"sha256:{'ab' * 32}"
-    assert parse_follows_digest_or_none(select_hashed_bytes(text)) == "ab" * 32
+    assert parse_followed_digest_or_none(select_hashed_bytes(text)) == "ab" * 32
     assert parse_chain_digest(text) == digest(select_hashed_bytes(text))
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from cortex_policy.core.input_objects import require_grant, require_request, require_settings
+from cortex_policy.core.input_objects import rebuild_grant, rebuild_request, rebuild_settings
 from cortex_policy.core.input_values import (
     MAX_PARTS,
-    require_arguments,
+    rebuild_arguments,
     require_budget_arguments,
     require_path_text,
     require_positive_int,
@@ -118,7 +118,7 @@ class TextPath:
 )  # fmt: skip
 def test_a_subclass_is_taken_by_its_value(value: object, expected: object) -> None:
     """And what comes out is of exact types, all the way down."""
-    found = require_arguments({"x": value})
+    found = rebuild_arguments({"x": value})
     assert repr(found) == repr({"x": expected})
     assert is_exact(found)
 
@@ -192,12 +192,12 @@ def test_a_value_of_an_unknown_type_is_refused(value: object) -> None:
     """In an error of ours, whatever its methods raise."""
     for args in ({"x": value}, {"x": [value]}, value):
         with pytest.raises(UsageError):
-            require_arguments(args)
+            rebuild_arguments(args)
 
 
 def test_methods_of_the_type_of_a_value_are_not_trusted() -> None:
     """Neither its class, nor what it equals, nor what its metaclass answers."""
-    assert require_arguments({"x": Liar()}) == {"x": ".cortex/policy"}
+    assert rebuild_arguments({"x": Liar()}) == {"x": ".cortex/policy"}
 
 
 def test_a_tree_that_shares_its_branches_ends() -> None:
@@ -206,7 +206,7 @@ def test_a_tree_that_shares_its_branches_ends() -> None:
     for _ in range(60):
         tree = [tree, tree]
     with pytest.raises(UsageError, match=str(MAX_PARTS)):
-        require_arguments({"x": tree})
+        rebuild_arguments({"x": tree})
 
 
 @pytest.mark.parametrize("value", [True, 0, -1, 1.0, "1", None, Number(0), type("I", (), {"__index__": lambda _: 1})()])
@@ -240,10 +240,10 @@ def test_values_are_rebuilt_field_by_field() -> None:
         "internal",
         ["docs"],
     )  # type: ignore[arg-type]
-    assert repr(require_grant(mine)) == repr(require_grant(GRANT)) == repr(GRANT)
+    assert repr(rebuild_grant(mine)) == repr(rebuild_grant(GRANT)) == repr(GRANT)
     request = Request(Text("tree"), {"path": Where.HIDDEN}, (ResolvedPath("path", Text("x")),), Number(1))
-    assert repr(require_request(request)) == repr(Request("tree", {"path": "../secret"}, (ResolvedPath("path", "x"),)))
-    assert require_settings(Settings(Text("deny"), True)) == Settings("deny", True)  # noqa: FBT003
+    assert repr(rebuild_request(request)) == repr(Request("tree", {"path": "../secret"}, (ResolvedPath("path", "x"),)))
+    assert rebuild_settings(Settings(Text("deny"), True)) == Settings("deny", True)  # noqa: FBT003
 
 
 class Open(Grant):
@@ -260,19 +260,19 @@ class Open(Grant):
 def test_a_grant_of_other_types_is_refused(fields: dict[str, Any]) -> None:
     """`"e" in "tree"` is true, and such a grant would allow it."""
     with pytest.raises(UsageError):
-        require_grant(Grant(**{**vars(GRANT), **fields}))
+        rebuild_grant(Grant(**{**vars(GRANT), **fields}))
     with pytest.raises(UsageError):
-        require_grant(object())
+        rebuild_grant(object())
     made: Grant = object.__new__(Open)
     vars(made).update(vars(GRANT))
-    assert require_grant(made).actions == ("tree",)
+    assert rebuild_grant(made).actions == ("tree",)
 
 
 @pytest.mark.parametrize("settings", [Settings(require_path=1), Settings(5), object(), None])  # type: ignore[arg-type]
 def test_settings_of_other_types_are_refused(settings: Any) -> None:
     """A truth is True or False."""
     with pytest.raises(UsageError):
-        require_settings(settings)
+        rebuild_settings(settings)
 
 
 @pytest.mark.parametrize("request_", [
@@ -282,7 +282,7 @@ def test_settings_of_other_types_are_refused(settings: Any) -> None:
 def test_requests_of_other_types_are_refused(request_: Any) -> None:
     """In an error of ours."""
     with pytest.raises(UsageError):
-        require_request(request_)
+        rebuild_request(request_)
 
 
 def test_a_path_may_be_text_bytes_or_path_like() -> None:

@@ -16,7 +16,7 @@ from cortex_policy.core.text import (
     escape_unprintable,
     escape_xml_output,
     format_count_with_noun,
-    format_did_you_mean_hint,
+    format_guess_hint,
     format_message_line,
     format_os_error,
     join_words_that_fit,
@@ -120,7 +120,7 @@ def test_errors_of_the_system_are_printed_in_lower_case(error: Exception, shown:
 
 def test_without_a_close_name_there_is_no_suggestion() -> None:
     """Without a close name there is no hint."""
-    assert (format_did_you_mean_hint("git"), format_did_you_mean_hint("")) == ("did you mean `git`?", "")
+    assert (format_guess_hint("git"), format_guess_hint("")) == ("did you mean `git`?", "")
 
 
 def test_a_count_is_plural_unless_it_is_one() -> None:

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cortex_policy.core.decode import MalformedError
-from cortex_policy.core.toml import decode_toml, read_simple_toml_or_none
+from cortex_policy.core.toml import decode_toml, parse_simple_toml_or_none
 from tests.support.chance import chance
 
 words = st.sampled_from([
@@ -27,7 +27,7 @@ words = st.sampled_from([
 @example("a = [\n")
 def test_the_simple_toml_reader_agrees_with_tomllib(text: str) -> None:
     """It may decline; it never reads something else."""
-    read = read_simple_toml_or_none(text)
+    read = parse_simple_toml_or_none(text)
     if read is not None:
         assert read == tomllib.loads(text)
     else:
@@ -45,7 +45,7 @@ def test_the_simple_toml_reader_agrees_with_tomllib(text: str) -> None:
 )  # fmt: skip
 def test_usual_settings_need_no_tomllib(text: str) -> None:
     """It takes longer than the whole check."""
-    assert read_simple_toml_or_none(text) == tomllib.loads(text)
+    assert parse_simple_toml_or_none(text) == tomllib.loads(text)
 
 
 @pytest.mark.parametrize(
@@ -64,5 +64,5 @@ def test_invalid_toml_is_reported_in_the_words_of_tomllib(data: bytes, why: str)
 )
 def test_a_long_line_is_left_to_tomllib(text: str, value: object) -> None:
     """The plain reader copies the rest of it for each word."""
-    assert read_simple_toml_or_none(text) is None
+    assert parse_simple_toml_or_none(text) is None
     assert decode_toml(text.encode()) == {"a": value}

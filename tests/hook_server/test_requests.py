@@ -13,8 +13,8 @@ from cortex_policy.hook_server.requests import (
     RequestError,
     check_signature,
     encode_answer_body,
-    encode_http_response,
-    parse_head_or_none,
+    encode_http_200_response,
+    parse_complete_head_or_none,
     sign_answer,
     sign_request,
 )
@@ -30,13 +30,13 @@ WORDS = (
 def test_any_bytes_are_a_head_or_not_yet_or_wrong(data: bytes) -> None:
     """Nothing else is raised, and more bytes behind a head change nothing in it."""
     try:
-        found = parse_head_or_none(data)
+        found = parse_complete_head_or_none(data)
     except RequestError:
         return
     if found is None:
         assert b"\r\n\r\n" not in data
         return
-    again = parse_head_or_none(data + b"more")
+    again = parse_complete_head_or_none(data + b"more")
     assert again is not None
     assert again[0] == found[0]
     assert again[1] == found[1] + b"more"
@@ -46,15 +46,15 @@ def test_any_bytes_are_a_head_or_not_yet_or_wrong(data: bytes) -> None:
 def test_a_head_that_comes_in_parts_is_not_there_before_its_end(cut: int) -> None:
     """Whatever the parts are."""
     data = b"POST /process HTTP/1.1\r\nContent-Length: 7\r\nAuthorization: Bearer t\r\n\r\n"
-    assert parse_head_or_none(data[: min(cut, len(data) - 1)]) is None
-    assert parse_head_or_none(data) == (Head("/process", 7, "t", "", ""), b"")
+    assert parse_complete_head_or_none(data[: min(cut, len(data) - 1)]) is None
+    assert parse_complete_head_or_none(data) == (Head("/process", 7, "t", "", ""), b"")
 
 
 def test_a_head_without_an_end_is_bounded() -> None:
     """By 16 KiB."""
-    assert parse_head_or_none(b"x" * MAX_HEAD) is None
+    assert parse_complete_head_or_none(b"x" * MAX_HEAD) is None
     with pytest.raises(RequestError):
-        parse_head_or_none(b"x" * (MAX_HEAD + 1))
+        parse_complete_head_or_none(b"x" * (MAX_HEAD + 1))
 
 
 @given(payload=st.binary(max_size=50), other=st.binary(max_size=50))
@@ -80,4 +80,4 @@ def test_no_answer_is_empty_and_a_denial_never_says_less_than_no_objection(form:
     assert allowed == (b"{}\n" if form == "/" else b"0\n{}\n")
     assert b"why" in denied
     assert denied.startswith(b"{" if form == "/" else b"2\n")
-    assert encode_http_response(denied, "").endswith(b"\r\n\r\n" + denied)
+    assert encode_http_200_response(denied, "").endswith(b"\r\n\r\n" + denied)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
-from cortex_policy.core.input_values import require_arguments
+from cortex_policy.core.input_values import rebuild_arguments
 from cortex_policy.core.model import PATH_OUTSIDE_SCOPE, Decision, Grant, Rate, Settings
 from cortex_policy.library.grant_cache import CachedGrant
 from cortex_policy.library.openat2 import Openat2
@@ -85,7 +85,7 @@ def entry_of(grant: Grant, rules: Settings, *, asks_at_once: bool = True) -> Cac
 def slowly(entry: CachedGrant, action: str, args: dict[str, Any]) -> Decision:
     """Decide with the engine, as calls without a store do."""
     decision = decide_and_take_hit(
-        entry.grant, action, require_arguments(args), peek=True, settings=entry.settings, budgets=MemoryBudgets()
+        entry.grant, action, rebuild_arguments(args), peek=True, settings=entry.settings, budgets=MemoryBudgets()
     )
     return Decision(**{**vars(decision), "grant_sha256": entry.prepared.digest})
 

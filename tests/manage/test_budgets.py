@@ -16,7 +16,7 @@ from cortex_policy.manage.budgets import (
     BudgetStatus,
     list_budgets,
     read_budgets_of_grant,
-    remove_rate_state_of_root,
+    remove_local_rate_state_of_root,
     reset_budgets,
 )
 from cortex_policy.state import Root
@@ -105,10 +105,10 @@ def test_a_wrong_kind_of_object_stays_until_a_purge(used: Root, state: Path, kin
     with pytest.raises(StateError):
         reset_budgets(used, "git", "tree")
     assert tree(used).budget is None
-    assert remove_rate_state_of_root(used) == 1
+    assert remove_local_rate_state_of_root(used) == 1
     assert tree(used).problem == ""
     assert other.exists()
-    assert remove_rate_state_of_root(used) == 0
+    assert remove_local_rate_state_of_root(used) == 0
 
 
 def test_a_purge_drops_every_budget_of_this_root_alone(used: Root, state: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_purge_drops_every_budget_of_this_root_alone(used: Root, state: Path) 
     sibling = state / ("0" * 32)
     sibling.mkdir(parents=True)
     (sibling / "x").write_text("kept")
-    assert remove_rate_state_of_root(used) == 1
+    assert remove_local_rate_state_of_root(used) == 1
     assert files(state) == [sibling / "x"]
 
 

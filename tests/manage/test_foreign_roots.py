@@ -14,7 +14,7 @@ from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import PROJECT, USER
 from cortex_policy.manage import emergency_stop
-from cortex_policy.manage.cases.scaffold import write_first_cases
+from cortex_policy.manage.cases.first_cases import write_first_cases
 from cortex_policy.manage.cases.update import update_cases
 from cortex_policy.manage.editing import operations
 from cortex_policy.manage.editing.set_fields import GrantEdit

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pexpect
 
-from cortex_policy.manage.listing import list_grant_rows
+from cortex_policy.manage.listing import read_all_grant_rows
 from cortex_policy.state import Root
 from tests.support.command import result_of as run
 from tests.support.command import run_command
@@ -20,7 +20,7 @@ def test_a_broken_grant_is_a_row_and_never_the_end_of_the_list(root: Path) -> No
     (tools / "model-gateway.json").chmod(0o646)
     (tools / "link.json").symlink_to("git.json")
     (tools / "not a grant.json").write_text("{}")
-    listed = {row.id: row for row in list_grant_rows(Root(str(root), trusts_owner=True))}
+    listed = {row.id: row for row in read_all_grant_rows(Root(str(root), trusts_owner=True))}
     assert {name: row.state for name, row in listed.items()} == {
         "broken": "invalid", "git": "unstamped", "link": "unsafe", "model-gateway": "unsafe",
     }  # fmt: skip
@@ -33,7 +33,7 @@ def test_a_broken_grant_is_a_row_and_never_the_end_of_the_list(root: Path) -> No
 
 def test_a_missing_directory_is_an_empty_list(tmp_path: Path) -> None:
     """A root may be new."""
-    assert list_grant_rows(Root(str(tmp_path), trusts_owner=True)) == ()
+    assert read_all_grant_rows(Root(str(tmp_path), trusts_owner=True)) == ()
 
 
 def test_a_pipe_gets_plain_lines_and_json_one_line(root: Path) -> None:

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become 
 CHILD = """
 import os, sys
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.other_user import User, find_user_by_name_or_number, run_command_in_child_as_user
+from cortex_policy.manage.other_user import User, find_user_by_name_or_number, run_function_in_child_as_user
 
 def guard(command):
     try:
@@ -25,7 +25,7 @@ def guard(command):
 def work():
 {work}
 
-print("code", run_command_in_child_as_user({user}, work, guard))
+print("code", run_function_in_child_as_user({user}, work, guard))
 """
 
 

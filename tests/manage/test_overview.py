@@ -8,7 +8,7 @@ import pytest
 
 from cortex_policy.manage import overview
 from cortex_policy.manage.budgets import read_budgets_of_grants
-from cortex_policy.manage.listing import list_grant_rows
+from cortex_policy.manage.listing import read_all_grant_rows
 from cortex_policy.manage.overview import read_overview
 from cortex_policy.state import Root
 from tests.support.command import run_command
@@ -45,7 +45,7 @@ def test_a_budget_shows_what_was_counted(found_root: Root) -> None:
 
 def test_budgets_that_take_too_long_are_unknown(found_root: Root) -> None:
     """A server that counts them may not answer."""
-    (git, _) = read_budgets_of_grants(found_root, list_grant_rows(found_root), 5, 0.0)
+    (git, _) = read_budgets_of_grants(found_root, read_all_grant_rows(found_root), 5, 0.0)
     assert {one.problem for one in git.budgets} == {"not read in time"}
 
 

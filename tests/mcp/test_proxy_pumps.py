@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cortex_policy.mcp.non_json_texts_in_schema import UNKNOWN_TEXTS, TextArguments
 from cortex_policy.mcp.proxy_pumps import ClientGoneError, ClientOutput, ServerPump
 from cortex_policy.mcp.proxy_tool_lists import ToolLists
-from cortex_policy.mcp.text_arguments_in_schema import UNKNOWN_TEXTS, TextArguments
 from tests.support.mcp_messages import FakeGuard, line_of, listed
 
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cortex_policy.mcp.non_json_texts_in_schema import UNKNOWN_TEXTS, TextArguments
 from cortex_policy.mcp.proxy_messages import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, Line
 from cortex_policy.mcp.proxy_request_decisions import RequestGate, Verdict
 from cortex_policy.mcp.proxy_tool_lists import MAX_PENDING, ToolLists
-from cortex_policy.mcp.text_arguments_in_schema import UNKNOWN_TEXTS, TextArguments
 from tests.support.mcp_messages import FakeGuard, call, line_of, listed, request
 
 MODERN = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.decode import HOOKS_TOML, is_grant_id
-from cortex_policy.manage.listing import list_grant_rows
+from cortex_policy.manage.listing import read_all_grant_rows
 from cortex_policy.mcp.server_files import (
     GRANTS_URI,
     HOOKS_URI,
-    list_grant_ids_and_hooks_toml,
+    list_possible_policy_files,
+    load_policy_file_or_none,
     make_policy_file_uri,
     parse_policy_file_uri_or_none,
-    read_and_decode_policy_file_or_none,
     read_stamp_or_none,
 )
 from cortex_policy.state import Root
@@ -63,12 +63,9 @@ def test_states_are_those_of_list(stamped_root: Root) -> None:
     grant_file(stamped_root, "link").symlink_to("git.json")
     os.link(grant_file(stamped_root, "new"), stamped_root.path + "/second-name") if os.geteuid() else None
     stamp = read_stamp_or_none(stamped_root)
-    files = {
-        name: read_and_decode_policy_file_or_none(stamped_root, name)
-        for name in list_grant_ids_and_hooks_toml(stamped_root)
-    }
+    files = {name: load_policy_file_or_none(stamped_root, name) for name in list_possible_policy_files(stamped_root)}
     states = {name: file.listed_state(stamp) for name, file in files.items() if file is not None}
-    assert states == {row.id: row.state for row in list_grant_rows(stamped_root)}
+    assert states == {row.id: row.state for row in read_all_grant_rows(stamped_root)}
     assert set(states.values()) >= {"ok", "differs", "unstamped", "invalid", "unsafe"}
     shown = {name for name, file in files.items() if file is not None and file.data is not None}
     assert shown == states.keys() - {"open", "huge", "link"}
@@ -77,7 +74,7 @@ def test_states_are_those_of_list(stamped_root: Root) -> None:
 def test_what_others_could_have_written_is_not_shown(found_root: Root) -> None:
     """A file below a directory that everyone can write could be anybody's."""
     Path(found_root.tools_path).chmod(0o777)
-    file = read_and_decode_policy_file_or_none(found_root, "git")
+    file = load_policy_file_or_none(found_root, "git")
     assert file is not None
     assert file.data is None
     assert file.listed_state(None) == "unsafe"
@@ -87,14 +84,14 @@ def test_what_others_could_have_written_is_not_shown(found_root: Root) -> None:
 def test_the_rules_of_hooks_are_a_file_too(found_root: Root) -> None:
     """If they exist: valid or not, stamped or not."""
     path = Path(found_root.policy_path, HOOKS_TOML)
-    assert read_and_decode_policy_file_or_none(found_root, HOOKS_TOML) is None
+    assert load_policy_file_or_none(found_root, HOOKS_TOML) is None
     path.write_text(HOOKS_TEXT)
-    file = read_and_decode_policy_file_or_none(found_root, HOOKS_TOML)
+    file = load_policy_file_or_none(found_root, HOOKS_TOML)
     assert file is not None
     assert (file.data, file.error, file.listed_state(None)) == (HOOKS_TEXT.encode(), None, "unstamped")
     assert file.listed_state(stamp_grants(found_root)) == "ok"
     path.write_text("format = 99\n")
-    file = read_and_decode_policy_file_or_none(found_root, HOOKS_TOML)
+    file = load_policy_file_or_none(found_root, HOOKS_TOML)
     assert file is not None
     assert file.listed_state(None) == "invalid"
     assert file.data is not None

@@ -3,7 +3,7 @@
 import pytest
 
 from cortex_policy.core.decode import MAX_BYTES
-from cortex_policy.core.hooks.agent_tools import TOOLS, list_tools_of_agents
+from cortex_policy.core.hooks.agent_tool_names import TOOLS, list_tools_of_agents
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.core.model import GRANT_UNSAFE, GrantError
 from cortex_policy.schema.hook_rules import decode_and_lint_hook_rules

@@ -11,7 +11,7 @@ from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.compare.grants import compare_grants
 from cortex_policy.core.compare.verdicts import NARROWED, SAME
 from cortex_policy.core.decode import MAX_BYTES, decode_grant
-from cortex_policy.schema.lint import decode_and_lint_grant, lint_and_apply_safe_fixes
+from cortex_policy.schema.lint import apply_safe_fixes_to_bytes, decode_and_lint_grant
 from cortex_policy.schema.problems import MAX_PROBLEMS, locate_problems
 from cortex_policy.schema.rule_catalog import RULES
 from tests.support.work import counted
@@ -149,19 +149,19 @@ MENDED = [
 def test_a_repair_changes_what_is_wrong_and_nothing_else(before: str, after: str) -> None:
     """To the byte, and never to more than was allowed."""
     head, tail = '{\r\n  "tool": "t",\n  ', ',\n  "rate": {"perMinute": 3.0}\n}'
-    assert lint_and_apply_safe_fixes((head + before + tail).encode(), EVERY) == (head + after + tail).encode()
+    assert apply_safe_fixes_to_bytes((head + before + tail).encode(), EVERY) == (head + after + tail).encode()
 
 
 def test_only_what_was_chosen_is_repaired() -> None:
     """`--ignore` leaves it alone."""
     data = json.dumps(GRANT | {"actions": ["a", "a", ""]}).encode()
-    assert json.loads(lint_and_apply_safe_fixes(data, EVERY - {"action-empty"}))["actions"] == ["a", ""]
+    assert json.loads(apply_safe_fixes_to_bytes(data, EVERY - {"action-empty"}))["actions"] == ["a", ""]
 
 
 def test_an_invalid_document_is_not_repaired() -> None:
     """It allows nothing, so any repair would allow more."""
     for data in (b'{"tool": "t",}', b"\xff", b'{"actions": ["a", "a"]}'):
-        assert lint_and_apply_safe_fixes(data, EVERY) == data
+        assert apply_safe_fixes_to_bytes(data, EVERY) == data
 
 
 actions = st.lists(st.sampled_from(["a", "b", "", " a", "write", "x*"]), max_size=5)
@@ -172,9 +172,9 @@ scopes = st.lists(st.sampled_from(["docs", "docs/", "docs/a", "", "/x", "a/**", 
 def test_no_repair_ever_allows_more(names: list[str], prefixes: list[str], scope_key: str, class_key: str) -> None:
     """Proven by the same comparison that asks an operator."""
     data = json.dumps(GRANT | {"actions": names, scope_key: prefixes, class_key: "public"}).encode()
-    new = lint_and_apply_safe_fixes(data, EVERY)
+    new = apply_safe_fixes_to_bytes(data, EVERY)
     assert compare_grants(decode_grant(data), decode_grant(new)).verdict in {SAME, NARROWED}
-    assert lint_and_apply_safe_fixes(new, EVERY) == new
+    assert apply_safe_fixes_to_bytes(new, EVERY) == new
 
 
 def test_at_most_a_hundred_problems_of_one_code_are_reported() -> None:
@@ -204,7 +204,7 @@ def test_a_very_large_grant_is_validated_within_seconds(keys: dict[str, object])
     data = json.dumps(GRANT | keys, separators=(",", ":")).encode()
     assert len(data) <= MAX_BYTES
     locate_problems("f", data, decode_and_lint_grant(data)[1])
-    assert len(lint_and_apply_safe_fixes(data, EVERY)) <= len(data)
+    assert len(apply_safe_fixes_to_bytes(data, EVERY)) <= len(data)
 
 
 def test_many_problems_of_one_code_hide_no_others() -> None:
@@ -224,7 +224,7 @@ def test_problems_come_in_the_order_of_the_file_in_every_process() -> None:
 def test_a_key_with_a_rival_is_not_repaired() -> None:
     """Which of both was meant is not certain."""
     data = json.dumps(GRANT | {"scope": ["docs"], "fsscope": ["src"]}).encode()
-    assert lint_and_apply_safe_fixes(data, EVERY) == data
+    assert apply_safe_fixes_to_bytes(data, EVERY) == data
     assert [one.fix for one in locate_problems("f", data, decode_and_lint_grant(data)[1])] == [None, None]
 
 

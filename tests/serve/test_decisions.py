@@ -11,7 +11,7 @@ from cortex_policy.core.json_text import format_ascii_json
 from cortex_policy.serve import decisions
 from cortex_policy.serve.access_guard import FIELDS
 from cortex_policy.serve.app import DecisionEndpoint
-from cortex_policy.serve.body import MAX_HELD, BodyReader
+from cortex_policy.serve.body_reader import MAX_HELD, BodyReader
 from cortex_policy.serve.decisions import Decisions
 from cortex_policy.serve.errors import RefusedError
 from cortex_policy.serve.metrics import Metrics

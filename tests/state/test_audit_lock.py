@@ -234,7 +234,7 @@ def test_a_writer_with_a_replaced_lock_file_looks_for_the_new_one(log: Path) -> 
 def test_a_reader_costs_a_store_one_wait(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And no other for a minute."""
     waits = []
-    monkeypatch.setattr(audit_log, "try_lock_log_for_a_moment", lambda *words: bool(waits.append(words)))
+    monkeypatch.setattr(audit_log, "retry_locking_log_briefly", lambda *words: bool(waits.append(words)))
     one = opened(log)
     with held(log):
         for _ in range(5):

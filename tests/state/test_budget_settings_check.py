@@ -8,7 +8,7 @@ from cortex_policy import PolicyStore, enforce, load_grant
 from cortex_policy.core.model import GrantError, Settings, StateError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import BY_NAME, PROJECT, SYSTEM, USER
-from cortex_policy.manage.diff.settings import compare_settings_texts
+from cortex_policy.manage.diff.settings import compare_settings_texts_or_none
 from cortex_policy.manage.settings.write import SettingsFile, remove_setting_from_file, write_setting_to_file
 from cortex_policy.state.enforcement import load_effective_settings
 from cortex_policy.state.grants import find_named_or_only_root
@@ -176,7 +176,9 @@ def test_no_command_prints_a_password_of_a_variable_or_a_word(monkeypatch: pytes
 )  # fmt: skip
 def test_what_takes_a_host_away_from_the_others_widens(before: str, after: str, verdict: str | None) -> None:
     """`config set` then asks."""
-    comparison = compare_settings_texts(SYSTEM, "f", *(f"[budgets]\n{text}".encode() for text in (before, after)))
+    comparison = compare_settings_texts_or_none(
+        SYSTEM, "f", *(f"[budgets]\n{text}".encode() for text in (before, after))
+    )
     assert (comparison.verdict if comparison is not None else None) == verdict
 
 

@@ -215,7 +215,7 @@ def test_purged_state_counts_no_table_as_a_budget(deliver: Deliver, state: Path)
     deliver("a", "user")
     directory = os.open(table(state).parent, os.O_RDONLY)
     try:
-        assert ledger_maintenance.remove_budgets_in_directory(directory) == 1
+        assert ledger_maintenance.clear_budget_directory(directory) == 1
     finally:
         os.close(directory)
     assert not list(state.rglob(".deliveries"))

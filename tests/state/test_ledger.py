@@ -292,11 +292,11 @@ def test_the_file_system_of_a_path_is_that_of_the_longest_mount_point() -> None:
         b"1 0 0:1 / / rw - ext4 d rw\n2 1 0:2 / /srv rw shared:1 - nfs4 s rw\n3 1 0:3 / /srv/a\\040b rw - tmpfs t rw\n"
         b"4 1 0:4 / /srv/\x0b\xe2\x80\xa8\xff rw - xfs x rw\n5 1 0:5 / /srv/a\\134\\011\\012 rw - btrfs b rw\n"
     )
-    assert ledger_directory.find_file_system_type_in_mounts(b"/home/x", mounts) == "ext4"
-    assert ledger_directory.find_file_system_type_in_mounts(b"/srv/x", mounts) == "nfs4"
-    assert ledger_directory.find_file_system_type_in_mounts(b"/srv/a b/x", mounts) == "tmpfs"
-    assert ledger_directory.find_file_system_type_in_mounts("/srv/\v\u2028".encode() + b"\xff/x", mounts) == "xfs"
-    assert ledger_directory.find_file_system_type_in_mounts(b"/srv/a\\\t\n/x", mounts) == "btrfs"
+    assert ledger_directory.find_file_system_type_of_path(b"/home/x", mounts) == "ext4"
+    assert ledger_directory.find_file_system_type_of_path(b"/srv/x", mounts) == "nfs4"
+    assert ledger_directory.find_file_system_type_of_path(b"/srv/a b/x", mounts) == "tmpfs"
+    assert ledger_directory.find_file_system_type_of_path("/srv/\v\u2028".encode() + b"\xff/x", mounts) == "xfs"
+    assert ledger_directory.find_file_system_type_of_path(b"/srv/a\\\t\n/x", mounts) == "btrfs"
 
 
 def test_state_of_an_earlier_boot_is_removed(book: Ledger, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.settings import PROJECT, USER, resolve_all_settings
 from cortex_policy.state.settings import read_layers
-from cortex_policy.state.valid_settings import read_valid_layers
+from cortex_policy.state.valid_settings import read_valid_layers_and_errors
 
 pytestmark = pytest.mark.usefixtures("settled_settings")
 LINES = st.sampled_from([
@@ -29,7 +29,7 @@ def mine(tmp_path: Path) -> Path:
 
 def values(place: str, root: str | None = None) -> dict[str, object]:
     """Return what is valid in a place."""
-    return next(dict(layer.values) for layer in read_valid_layers(root)[0] if layer.place == place)
+    return next(dict(layer.values) for layer in read_valid_layers_and_errors(root)[0] if layer.place == place)
 
 
 def test_a_wrong_key_hides_no_right_one(mine: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,7 +39,7 @@ def test_a_wrong_key_hides_no_right_one(mine: Path, root: Path, monkeypatch: pyt
     monkeypatch.setenv("CORTEX_POLICY_FOO", "1")
     monkeypatch.setenv("CORTEX_POLICY_HISTORY_KEEP", "7")
     monkeypatch.setenv("CORTEX_AUDIT_LOG", "here")
-    layers, errors = read_valid_layers(str(root))
+    layers, errors = read_valid_layers_and_errors(str(root))
     assert (values(USER), values(PROJECT, str(root))) == ({"sensitive": "ask"}, {"require_path": True})
     assert [error.detail.split(": ")[0].rpartition("/")[2].strip("`") for error in errors] == [
         "CORTEX_AUDIT_LOG", "config.toml", "config.toml", "CORTEX_POLICY_FOO", "config.toml",
@@ -51,14 +51,14 @@ def test_a_wrong_key_hides_no_right_one(mine: Path, root: Path, monkeypatch: pyt
 def test_a_file_that_is_not_toml_gives_no_settings(mine: Path, text: str) -> None:
     """And one error."""
     mine.write_text(text)
-    assert (values(USER), len(read_valid_layers(None)[1])) == ({}, 1)
+    assert (values(USER), len(read_valid_layers_and_errors(None)[1])) == ({}, 1)
 
 
 def test_a_file_that_others_can_write_gives_no_settings(mine: Path) -> None:
     """They may have written any of it."""
     mine.write_text('sensitive = "ask"\n')
     mine.chmod(0o666)
-    (error,) = read_valid_layers(None)[1]
+    (error,) = read_valid_layers_and_errors(None)[1]
     assert (values(USER), "writable by everyone" in error.detail) == ({}, True)
 
 
@@ -67,7 +67,7 @@ def test_a_file_that_others_can_write_gives_no_settings(mine: Path) -> None:
 def test_settings_have_an_error_exactly_if_a_check_has_one(mine: Path, lines: list[str]) -> None:
     """Without an error the layers are those of a check."""
     mine.write_text("".join(f"{line}\n" for line in lines))
-    found, errors = read_valid_layers(None)
+    found, errors = read_valid_layers_and_errors(None)
     with ExitStack() as stack:
         caught = stack.enter_context(pytest.raises(GrantError)) if errors else None
         assert resolve_all_settings(found) == resolve_all_settings(read_layers(None))

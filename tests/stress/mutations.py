@@ -14,7 +14,7 @@ from cortex_policy.core.decode import MalformedError, decode_grant, decode_json
 from cortex_policy.core.json_tree import JsonSyntaxError, parse_tree
 from cortex_policy.core.model import GrantError
 from cortex_policy.schema.grant_document import GrantDocument
-from cortex_policy.schema.lint import decode_and_lint_grant, lint_and_apply_safe_fixes
+from cortex_policy.schema.lint import apply_safe_fixes_to_bytes, decode_and_lint_grant
 from cortex_policy.schema.problems import locate_problems
 from cortex_policy.schema.rule_catalog import RULES
 from tests.support.json_documents import Layout, laid_out
@@ -99,7 +99,7 @@ def verdict(data: bytes) -> str:
         assert one.column <= len(lines[one.line - 1]) + 1, (data, one)
         assert one.message, data
     assert _decodes(data) == _scans(data) or not _decodes(data), data
-    assert _loads(lint_and_apply_safe_fixes(data, EVERY)) == loads, data
+    assert _loads(apply_safe_fixes_to_bytes(data, EVERY)) == loads, data
     return " ".join(sorted({one.code for one in unlocated})) or "nothing"
 
 

@@ -64,7 +64,7 @@ class Budget:
     def purge(self) -> None:
         """Drop all, as `rate purge` does."""
         directory = open_or_make_budget_directory(self.ledger.root_identity, read_boot_id(), find_state_directory())
-        ledger_maintenance.remove_budgets_in_directory(directory)
+        ledger_maintenance.clear_budget_directory(directory)
         os.close(directory)
 
 

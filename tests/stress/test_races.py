@@ -284,7 +284,7 @@ def test_a_budget_of_any_size_can_be_used_up(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_network_file_system_is_refused_by_whoever_comes_first(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the operator made the directory, and where the one who asked first was killed."""
     assert state.is_dir()
-    monkeypatch.setattr(ledger_directory, "find_file_system_type_in_mounts", lambda *_: "nfs4")
+    monkeypatch.setattr(ledger_directory, "find_file_system_type_of_path", lambda *_: "nfs4")
     for _ in range(2):
         with pytest.raises(StateError, match="nfs4"):
             Ledger(ROOT, find_state_directory()).take("t", "a", 1)

@@ -24,7 +24,7 @@ LogsArgument = Annotated[list[str] | None, typer.Argument(metavar="LOGS", help=_
 
 
 @audit_app.callback()
-def audit() -> None:
+def audit_group() -> None:
     """Verify the audit log, follow it, send it, or look calls up.
 
     The setting `audit.file` names the log. Without `--root`, calls of all roots are included.

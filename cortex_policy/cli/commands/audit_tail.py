@@ -35,11 +35,11 @@ def tail(
     from cortex_policy.cli.output.call_table import print_calls  # noqa: PLC0415
     from cortex_policy.manage.audit.query import CallFilter, decode_matching_calls_with_lines  # noqa: PLC0415
     from cortex_policy.manage.audit.reader import ReadCounts  # noqa: PLC0415
-    from cortex_policy.manage.audit.tail import tail_log  # noqa: PLC0415
+    from cortex_policy.manage.audit.tail import tail_log_lines  # noqa: PLC0415
     from cortex_policy.state.grants import find_named_or_only_root  # noqa: PLC0415
 
     call_filter = CallFilter(root=find_named_or_only_root(root).path if root is not None else None)
-    lines = tail_log(
+    lines = tail_log_lines(
         log or find_configured_log_of_caller(),
         number if number is not None else DEFAULT_NUMBER,
         _wait_for_closed_pipe if follow else None,

@@ -1,4 +1,4 @@
-"""`check` and `enforce` for Typer: `main` handles plain command lines itself; both call `decide_with_wait`."""
+"""`check` and `enforce` for Typer: `main` handles plain command lines itself; both call `decide_outcome_with_wait`."""
 
 from typing import Annotated, Any
 
@@ -8,8 +8,8 @@ from cortex_policy.check import Call, decide_outcome_with_wait
 from cortex_policy.cli.commands import check_options as options
 from cortex_policy.cli.common_options import declare_value_option
 from cortex_policy.cli.options_from_function import with_options_and_result_of
-from cortex_policy.cli.output.call_wait_notice import make_call_wait_notice_or_none
-from cortex_policy.cli.output.explanation import render_outcome_with_explanation
+from cortex_policy.cli.output.call_wait_notice import make_call_wait_display_or_none
+from cortex_policy.cli.output.explanation import explain_and_render_outcome
 from cortex_policy.render import render_outcome_unless_silent, write_rendered_call_and_exit
 
 
@@ -74,9 +74,9 @@ def check(  # noqa: PLR0913 - the options of a call, and of requests
         quiet=options.is_single_flag_given("--quiet", quiet),
         command=context.info_name or "check",
     )
-    outcome = decide_outcome_with_wait(call, make_call_wait_notice_or_none(call))
+    outcome = decide_outcome_with_wait(call, make_call_wait_display_or_none(call))
     write_rendered_call_and_exit(
-        render_outcome_with_explanation(outcome) if call.explain else render_outcome_unless_silent(outcome)
+        explain_and_render_outcome(outcome) if call.explain else render_outcome_unless_silent(outcome)
     )
 
 

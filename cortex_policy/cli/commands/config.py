@@ -21,7 +21,7 @@ config_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=Tru
 
 
 @config_app.callback()
-def config() -> None:
+def config_group() -> None:
     """Show and change settings, and show where each came from.
 
     The sources are the system's file, your file, the environment and options; each source overrides those before it.

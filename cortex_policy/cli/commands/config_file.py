@@ -7,7 +7,7 @@ import typer
 
 from cortex_policy.cli.common_options import JsonOption, ResumeOption, RootOption, WaitOption, WideningOption
 from cortex_policy.cli.options_from_function import with_options_and_result_of
-from cortex_policy.cli.output.printing import print_json, print_warning_if_not_logged
+from cortex_policy.cli.output.printing import print_json, warn_if_command_not_logged
 from cortex_policy.cli.output.settings import format_setting_value, setting_to_json
 from cortex_policy.cli.prompts import is_interactive, make_lock_wait_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
@@ -69,7 +69,7 @@ def set_setting(
         make_widening_prompt_for_grant_diff(allowed=allow_widening, json=json),
         make_lock_wait_with_notice(wait_seconds),
     )
-    print_warning_if_not_logged("config set", done.unrecorded)
+    warn_if_command_not_logged("config set", done.unrecorded)
     effective = _effective_setting(target, name)
     if json:
         print_json(_write_result_to_json(target, name, effective, is_changed=done.is_changed))
@@ -105,7 +105,7 @@ def unset_setting(
         make_widening_prompt_for_grant_diff(allowed=allow_widening, json=json),
         make_lock_wait_with_notice(wait_seconds),
     )
-    print_warning_if_not_logged("config unset", done.unrecorded)
+    warn_if_command_not_logged("config unset", done.unrecorded)
     if json:
         print_json(_write_result_to_json(target, name, _effective_setting(target, name), is_changed=done.is_changed))
         return

@@ -5,7 +5,7 @@ from typing import Any
 from cortex_policy.check import Call, decide_outcome_with_wait
 from cortex_policy.cli.commands import check_options as options
 from cortex_policy.cli.options_from_function import with_options_and_result_of
-from cortex_policy.cli.output.explanation import render_outcome_with_explanation
+from cortex_policy.cli.output.explanation import explain_and_render_outcome
 from cortex_policy.render import write_rendered_call_and_exit
 
 
@@ -28,4 +28,4 @@ def explain(fields: dict[str, Any], *, json: options.JsonFlag = 0) -> None:
     """
     is_json = options.is_single_flag_given("--json", json)
     call = Call(**fields, peek=True, explain=True, json=is_json, command="explain")
-    write_rendered_call_and_exit(render_outcome_with_explanation(decide_outcome_with_wait(call)))
+    write_rendered_call_and_exit(explain_and_render_outcome(decide_outcome_with_wait(call)))

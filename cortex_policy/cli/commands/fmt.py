@@ -66,21 +66,21 @@ def fmt(
 
 
 def _print_unsafe_file_warnings(root: "Root", grant_ids: tuple[str, ...]) -> None:
-    from cortex_policy.manage.unsafe_files import find_unsafe_grant_file_texts, summarize_unsafe_files_in_one_sentence  # noqa: PLC0415 - as above
+    from cortex_policy.manage.unsafe_files import find_unsafe_grant_file_texts, summarize_unsafe_file_texts  # noqa: PLC0415 - as above
 
-    for warning in summarize_unsafe_files_in_one_sentence(find_unsafe_grant_file_texts(root, grant_ids)):
+    for warning in summarize_unsafe_file_texts(find_unsafe_grant_file_texts(root, grant_ids)):
         typer.echo(format_message_line(f"warning: {warning}"), err=True)
 
 
 def _print_result(result: "FormatResult", *, with_diff: bool) -> None:
-    from cortex_policy.cli.output.write_result import format_write_version, print_escaped_text  # noqa: PLC0415 - as above
+    from cortex_policy.cli.output.write_result import print_escaped_text, version_to_text  # noqa: PLC0415 - as above
 
     if result.error is not None:
         typer.echo(format_message_line(f"{result.id}: {result.error}"), err=True)
         if result.error.hint:
             typer.echo(format_message_line(f"hint: {result.error.hint}"), err=True)
     elif result.write is not None and result.write.is_written:
-        typer.echo(f"formatted `{result.id}`, {format_write_version(result.write.version)}")
+        typer.echo(f"formatted `{result.id}`, {version_to_text(result.write.version)}")
     elif result.write is not None and result.differs:
         typer.echo(f"`{result.id}` would be formatted", err=with_diff)
         print_escaped_text(result.write.diff if with_diff else "")

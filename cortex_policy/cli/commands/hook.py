@@ -12,7 +12,7 @@ hook_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=True)
 
 
 @hook_app.callback()
-def hook() -> None:
+def hook_group() -> None:
     """Check the tool calls of agents.
 
     The agents are claude, codex, gemini, cursor, copilot and vscode. An agent asks its hook before each tool call,

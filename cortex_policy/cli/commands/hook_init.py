@@ -94,10 +94,10 @@ def _print_files(setup: "FirstSetup") -> None:
 
 
 def _print_result(setup: "FirstSetup", option: str) -> None:
-    from cortex_policy.cli.output.write_result import format_write_version  # noqa: PLC0415 - as above
+    from cortex_policy.cli.output.write_result import version_to_text  # noqa: PLC0415 - as above
 
     for step in setup.steps:
-        typer.echo(format_message_line(f"made `{step.change.name}`, {format_write_version(step.version)}"))
+        typer.echo(format_message_line(f"made `{step.change.name}`, {version_to_text(step.version)}"))
     if setup.error is not None:
         typer.echo(format_message_line(f"cortex-policy: stopped before the end: {setup.error.detail}"), err=True)
         print_hints([f"to continue, run `cortex-policy hook init{option}` again"])

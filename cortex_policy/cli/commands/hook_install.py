@@ -101,7 +101,7 @@ def install(options: SettingsOptions) -> None:
     install_checks.check_no_settings_in_environment(os.environ)
     install_checks.check_program_starts()
     change = installation.plan_install(target, root.path)
-    paths = install_checks.find_additional_paths_to_guard(target, change.file.path, os.environ)
+    paths = install_checks.find_paths_not_guarded_by_default(target, change.file.path, os.environ)
     install_checks.check_paths_can_be_guarded(root, paths)
     steps = install_checks.list_steps_left_to_do(target, root, paths)
     if _show_and_confirm(change, f"install the hook in `{target.file}`?", options):

@@ -13,7 +13,7 @@ from cortex_policy.cli.options_from_function import with_options_and_result_of
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core import Value
 from cortex_policy.core.model import UsageError
-from cortex_policy.hook import DEADLINE_SECONDS, MAX_DEADLINE_SECONDS, HookWords, HookWordsError, parse_hook_words
+from cortex_policy.hook import DEADLINE_SECONDS, MAX_DEADLINE_SECONDS, HookWords, HookWordsError, parse_hook_argv
 
 if TYPE_CHECKING:
     from cortex_policy.hook_server.listeners import PortListener, UnixListener
@@ -126,7 +126,7 @@ def serve(
 def _hook_words(options: ServerOptions, tag: str, deadline: str) -> HookWords:
     words = [options.agent.value, "--root", options.root, "--deadline", deadline, *(["--install", tag] if tag else [])]
     try:
-        return parse_hook_words(words)
+        return parse_hook_argv(words)
     except HookWordsError:
         raise UsageError(
             f"`--install {tag}` or `--deadline {deadline}` is wrong",

@@ -22,14 +22,14 @@ def status(root: RootOption = None, *, output: TableOption = None, json: JsonOpt
     $ cortex-policy hook status
     $ cortex-policy hook status --json
     """
-    from cortex_policy.cli.output.hooks import agent_status_to_json, make_rows_of_agent_status  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.output.hooks import agent_status_to_json, agent_status_to_rows  # noqa: PLC0415 - no other command needs them
     from cortex_policy.manage.hooks.status import read_hook_status_of_each_agent  # noqa: PLC0415
 
     statuses = list(read_hook_status_of_each_agent(find_root_or_working_directory_path(root), os.environ))
     if json:
         print_json({"agents": [agent_status_to_json(one) for one in statuses]})
     else:
-        print_table_or_tsv(COLUMNS, [row for one in statuses for row in make_rows_of_agent_status(one)], output)
+        print_table_or_tsv(COLUMNS, [row for one in statuses for row in agent_status_to_rows(one)], output)
         for one in statuses:
             for kind, sentence in [("problem", each) for each in one.problems] + [("note", each) for each in one.notes]:
                 typer.echo(format_message_line(f"{kind}: {sentence}"))

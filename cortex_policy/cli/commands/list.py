@@ -9,7 +9,12 @@ from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import format_message_line
 from cortex_policy.manage.global_denials import find_global_denials
-from cortex_policy.manage.listing import GrantRow, find_stamp_read_error_or_none, grant_list_to_json, list_grant_rows
+from cortex_policy.manage.listing import (
+    GrantRow,
+    find_stamp_read_error_or_none,
+    grant_list_to_json,
+    read_all_grant_rows,
+)
 
 COLUMNS = ("ID", "TOOL", "ACTIONS", "SCOPE", "RATE", "CLASS", "STATE")
 
@@ -28,7 +33,7 @@ def list_grants(root: RootOption = None, *, output: TableOption = None, json: Js
     denials = find_global_denials(policy_root)
     if not json:
         print_global_denial_sentences(denials)
-    listed = list_grant_rows(policy_root, track_progress)
+    listed = read_all_grant_rows(policy_root, track_progress)
     if json:
         print_json(grant_list_to_json(denials, listed))
         return

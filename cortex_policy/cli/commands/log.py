@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cortex_policy.cli.common_options import JsonOption, NumberOption, RootOption, StampedFileArgument, TableOption
-from cortex_policy.cli.output.printing import print_json, print_table_or_tsv, print_warning
+from cortex_policy.cli.output.printing import print_error_as_warning, print_json, print_table_or_tsv
 from cortex_policy.cli.output.timeline import timeline_step_to_row, timeline_to_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import format_message_line
@@ -50,7 +50,7 @@ def log(
     print_table_or_tsv(COLUMNS, [timeline_step_to_row(step, timeline.texts) for step in steps], output)
     for corrupt in timeline.corrupt_entries:
         typer.echo(format_message_line(f"warning: `{corrupt.file}`: {corrupt.problem}"), err=True)
-    print_warning(timeline.unsafe_error)
+    print_error_as_warning(timeline.unsafe_error)
     if not steps:
         of = f" of `{grant_id}`" if grant_id is not None else ""
         why = "" if timeline.is_enabled else ": the setting `history.keep` is 0"

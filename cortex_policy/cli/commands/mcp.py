@@ -9,7 +9,7 @@ mcp_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=True)
 
 
 @mcp_app.callback()
-def mcp() -> None:
+def mcp_group() -> None:
     """Check MCP tool calls, and answer a model's questions."""
 
 

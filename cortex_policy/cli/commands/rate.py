@@ -23,7 +23,7 @@ from cortex_policy.cli.output.printing import (
     print_hints,
     print_json,
     print_table_or_tsv,
-    print_warning_if_not_logged,
+    warn_if_command_not_logged,
 )
 from cortex_policy.cli.prompts import require_yes_answer
 from cortex_policy.cli.quiet_option import add_quiet_option
@@ -43,7 +43,7 @@ COLUMNS = ("ID", "ACTION", "USED", "LIMIT", "LEFT", "NEXT", "STATE")
 
 
 @rate_app.callback()
-def rate() -> None:
+def rate_group() -> None:
     """Show, watch, reset or purge budgets.
 
     A budget belongs to a tool and an action; grants of one tool share it. Each hit counts for 60 seconds.
@@ -139,7 +139,7 @@ def reset(
         )
         if found == [False]:
             recorder.discard()
-    print_warning_if_not_logged("rate reset", recorder.problem)
+    warn_if_command_not_logged("rate reset", recorder.problem)
 
 
 def _reset_own_budgets(root: Root, grant_id: str, action: str | None, *, yes: bool, json: bool) -> bool:
@@ -165,7 +165,7 @@ def _whose_budgets(name: str | None) -> str:
 
 @rate_app.command("purge", cls=CommandWithExamples)
 @add_quiet_option
-def purge_rate_state(
+def purge_all_rate_state(
     root: RootOption = None, *, user: UserOption = None, yes: YesOption = False, json: JsonOption = False
 ) -> None:
     """Delete all rate state of this root: all its budgets are full again.
@@ -180,7 +180,7 @@ def purge_rate_state(
         make_begun_command_record("rate purge", "", _whose_budgets(user)), policy_root.path
     ) as recorder:
         run_as_user_or_exit(user, lambda: _purge_own_state(policy_root, yes=yes, json=json), changes=True, json=json)
-    print_warning_if_not_logged("rate purge", recorder.problem)
+    warn_if_command_not_logged("rate purge", recorder.problem)
 
 
 def _purge_own_state(root: Root, *, yes: bool, json: bool) -> None:
@@ -188,7 +188,7 @@ def _purge_own_state(root: Root, *, yes: bool, json: bool) -> None:
     if not json:
         print_budget_owners(owner, root)
     require_yes_answer(f"drop all rate state of {root.path}?", yes=yes)
-    removed = budgets.remove_rate_state_of_root(root)
+    removed = budgets.remove_local_rate_state_of_root(root)
     if json:
         print_json({**budget_owner_to_json(owner), "removed": removed})
     else:

@@ -31,6 +31,6 @@ def remove(
     if dry_run:
         write_result.print_preview(policy_root, plans.preview_remove_grant(policy_root, grant_id), json=json)
         return
-    consent = confirm.make_show_diff_and_require_yes(f"remove `{grant_id}`?", yes=yes, json=json)
+    consent = confirm.make_yes_prompt_for_grant_diff(f"remove `{grant_id}`?", yes=yes, json=json)
     result = operations.remove_grant(policy_root, grant_id, consent, make_lock_wait_with_notice(wait_seconds))
     write_result.print_write_result(result, f"removed `{grant_id}`", json=json)

@@ -69,7 +69,7 @@ def replay(
     policy_root, counts = find_inner_root(root), ReadCounts()
     lines, start = read_log_lines_and_start_time(policy_root, logs, since, counts)
     result = call_replay.replay_logged_calls(
-        policy_root, lines, counts, call_replay.load_all_current_or_all_proposed_grants(policy_root, proposed), start
+        policy_root, lines, counts, call_replay.load_grants_of_root_or_dir_or_revision(policy_root, proposed), start
     )
     if json:
         print_json(replay_output.replay_to_json(result))

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from cortex_policy.cli.common_options import JsonOption, RootOption
-from cortex_policy.cli.output.printing import print_hints, print_json, print_warning_if_not_logged
+from cortex_policy.cli.output.printing import print_hints, print_json, warn_if_command_not_logged
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.core.text import format_message_line
 from cortex_policy.manage import emergency_stop
@@ -28,7 +28,7 @@ def resume(root: RootOption = None, *, json: JsonOption = False) -> None:
         emergency_stop.resume_root_if_stopped(policy_root),
         emergency_stop.find_active_stops(policy_root),
     )
-    print_warning_if_not_logged("resume", result.unrecorded)
+    warn_if_command_not_logged("resume", result.unrecorded)
     if json:
         members = {
             "root": policy_root.path,

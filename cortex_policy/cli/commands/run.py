@@ -8,7 +8,7 @@ from cortex_policy.check import Call
 from cortex_policy.cli.commands import check_options as options
 from cortex_policy.cli.common_options import declare_value_option
 from cortex_policy.cli.options_from_function import with_options_and_result_of
-from cortex_policy.cli.output.call_wait_notice import make_call_wait_notice_or_none
+from cortex_policy.cli.output.call_wait_notice import make_call_wait_display_or_none
 from cortex_policy.run import Run, decide_and_exec_command
 
 
@@ -66,4 +66,4 @@ def run(
         options.is_single_flag_given("--for-each", for_each),
         options.is_single_flag_given("-0", nul),
     )
-    decide_and_exec_command(words, make_call_wait_notice_or_none(call))
+    decide_and_exec_command(words, make_call_wait_display_or_none(call))

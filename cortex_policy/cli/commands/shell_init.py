@@ -10,7 +10,7 @@ from platformdirs import user_data_path
 from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_did_you_mean_hint, format_os_error
+from cortex_policy.core.text import format_guess_hint, format_os_error
 from cortex_policy.shell.init_script import SHELLS, make_init_script
 from cortex_policy.state.atomic_write import replace_file_atomically
 
@@ -36,7 +36,7 @@ def shell_init(
     $ cortex-policy shell-init zsh --write >> ~/.zshrc
     """
     if shell not in SHELLS:
-        hint = format_did_you_mean_hint(find_closest_word(shell, SHELLS)) or f"use {_NAMES}"
+        hint = format_guess_hint(find_closest_word(shell, SHELLS)) or f"use {_NAMES}"
         raise UsageError(f"unknown shell `{shell}`", hint)
     script = make_init_script(shell)
     if not write:

@@ -4,7 +4,7 @@ import sys
 from base64 import b64encode
 from typing import TYPE_CHECKING
 
-from cortex_policy.cli.output.printing import grant_to_json, print_json, print_warning
+from cortex_policy.cli.output.printing import grant_to_json, print_error_as_warning, print_json
 from cortex_policy.cli.output.write_result import print_escaped_text
 from cortex_policy.cli.streams import write_stdout_bytes
 from cortex_policy.manage.history.writes import GrantAtVersion, read_grant_at_version
@@ -24,7 +24,7 @@ def print_grant_at_version(root: "Root", grant_id: str, version: int, *, json: b
         print_escaped_text(past.text.decode("utf-8", "backslashreplace"))
     else:
         write_stdout_bytes(past.text)
-    print_warning(past.unsafe_error)
+    print_error_as_warning(past.unsafe_error)
 
 
 def _version_to_json(past: GrantAtVersion) -> dict[str, object]:

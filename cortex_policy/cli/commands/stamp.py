@@ -29,7 +29,7 @@ stamp_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=True
 
 
 @stamp_app.callback()
-def stamp() -> None:
+def stamp_group() -> None:
     """Show, verify or write the version and checksum of the grants.
 
     The stamp tells programs that cache grants when to reload them. It shows operators accidental changes. It is not a
@@ -217,7 +217,7 @@ def wait(
         return
     if version is None:
         raise UsageError("`stamp wait` takes `--version N`, `--reader NAME`, or both")
-    stamp = stamp_wait.wait_for_version(policy_root, version, timeout)
+    stamp = stamp_wait.wait_until_stamp_has_version(policy_root, version, timeout)
     if json:
         print_json({"stamp": _stamp_to_json(stamp)})
     else:

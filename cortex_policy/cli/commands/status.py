@@ -34,13 +34,13 @@ def status(
         watch_status(policy_root, json=json)
         return
     from cortex_policy.cli.output.printing import print_json  # noqa: PLC0415 - as above
-    from cortex_policy.cli.output.status import print_status, root_status_to_json  # noqa: PLC0415
+    from cortex_policy.cli.output.status import print_root_status, root_status_to_json  # noqa: PLC0415
     from cortex_policy.manage.status import read_status  # noqa: PLC0415
 
     found = read_status(policy_root)
     if json:
         print_json(root_status_to_json(found))
     else:
-        print_status(found)
+        print_root_status(found)
     if found.is_denied:
         raise typer.Exit(1)

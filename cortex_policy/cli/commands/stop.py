@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cortex_policy.cli.common_options import JsonOption, RootOption
-from cortex_policy.cli.output.printing import print_hints, print_json, print_warning_if_not_logged
+from cortex_policy.cli.output.printing import print_hints, print_json, warn_if_command_not_logged
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.text import format_message_line
@@ -55,7 +55,7 @@ def stop(
     for one in () if json else result:
         _print_result(*one, reason, is_one=len(roots) == 1)
     for _, done in result:
-        print_warning_if_not_logged("stop", done.unrecorded)
+        warn_if_command_not_logged("stop", done.unrecorded)
     if failed:
         raise failed[0]
 

@@ -14,8 +14,8 @@ from cortex_policy.cli.output.report_destinations import (
     parse_report_destinations,
     write_report,
 )
-from cortex_policy.cli.roots import find_inner_root, find_inner_root_name_or_none
-from cortex_policy.cli.streams import make_unescaped_stream
+from cortex_policy.cli.roots import find_inner_root, find_root_argument_or_none
+from cortex_policy.cli.streams import unwrap_escaping_stream
 from cortex_policy.core import Value
 from cortex_policy.core.model import NOT_DONE, CortexPolicyError, UsageError
 from cortex_policy.core.text import escape_json_output, format_message_line
@@ -42,7 +42,7 @@ class CaseRunOptions(Value):
 def run_cases_and_report(options: CaseRunOptions) -> int:
     """Run cases and report; return the exit code."""
     outputs = parse_report_destinations([*options.output, *(["json"] if options.json else ())] or ["text"], FORMATS)
-    root = options.root if options.paths else find_inner_root_name_or_none(options.root)
+    root = options.root if options.paths else find_root_argument_or_none(options.root)
     if options.watch:
         return _run_after_each_change(options, root, outputs)
     return _run_and_write_reports(plan_case_run(options.paths, root), options, outputs)
@@ -50,7 +50,7 @@ def run_cases_and_report(options: CaseRunOptions) -> int:
 
 def init_or_update_cases(grant_id: str, options: CaseRunOptions) -> int:
     """Write a first case file, or its generated cases again, and print its coverage of the grant."""
-    from cortex_policy.manage.cases.scaffold import write_first_cases as begin_cases  # noqa: PLC0415 - only this needs them
+    from cortex_policy.manage.cases.first_cases import write_first_cases as begin_cases  # noqa: PLC0415 - only this needs them
     from cortex_policy.manage.cases.update import update_cases  # noqa: PLC0415
 
     if options != CaseRunOptions(root=options.root, json=options.json, update=options.update):
@@ -121,7 +121,7 @@ def _run_after_each_change(options: CaseRunOptions, root: str | None, outs: dict
             signature = _state_of_files(plan)
             if signature != known:
                 known = signature
-                make_unescaped_stream(sys.stdout).write("\x1b[2J\x1b[H" if is_terminal else "")
+                unwrap_escaping_stream(sys.stdout).write("\x1b[2J\x1b[H" if is_terminal else "")
                 _run_and_write_reports(plan, options, outs)
         except CortexPolicyError as error:  # a file in the middle of being written, or a root that is gone
             if str(error) != known:

@@ -92,10 +92,10 @@ def _print_result(result: "UndoResult", option: str) -> None:
 
 
 def _step_text(step: "WriteResult") -> str:
-    from cortex_policy.cli.output.write_result import format_write_version  # noqa: PLC0415 - as above
+    from cortex_policy.cli.output.write_result import version_to_text  # noqa: PLC0415 - as above
 
     what = "removed" if step.change.status == "removed" else "brought back"
-    return f"{what} `{step.change.name}`, {format_write_version(step.version)}"
+    return f"{what} `{step.change.name}`, {version_to_text(step.version)}"
 
 
 def _result_to_json(result: "UndoResult") -> dict[str, object]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cortex_policy.cli.streams import make_stream_for_escaped_text
+from cortex_policy.cli.streams import make_colour_keeping_stream
 from cortex_policy.core.text import format_count_with_noun, format_message_line
 from cortex_policy.manage.doctor.result import OK, PROBLEM, STATUSES, WARNING
 from cortex_policy.state.local_times import localize_times_if_terminal
@@ -58,7 +58,7 @@ def _fold_message(message: str) -> str:
 
 
 def _print_styled_line(line: str) -> None:
-    typer.echo(line, file=make_stream_for_escaped_text(sys.stdout), color=True)
+    typer.echo(line, file=make_colour_keeping_stream(sys.stdout), color=True)
 
 
 def print_check_counts(results: "Iterable[CheckResult]") -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cortex_policy.check import CallOutcome
 
 
-def render_outcome_with_explanation(outcome: "CallOutcome") -> RenderedCall:
+def explain_and_render_outcome(outcome: "CallOutcome") -> RenderedCall:
     """Return the answer with its explanation; on stdout for `explain`, for a check on stderr if it is denied."""
     code, call = outcome.exit_code, outcome.call
     if outcome.is_silent or isinstance(outcome.error, UsageError):

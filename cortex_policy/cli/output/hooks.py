@@ -38,7 +38,7 @@ def settings_change_to_json(change: "SettingsChange", steps: "list[Step]") -> di
     }
 
 
-def make_rows_of_agent_status(status: "AgentStatus") -> list[tuple[str, ...]]:
+def agent_status_to_rows(status: "AgentStatus") -> list[tuple[str, ...]]:
     """Return a row for each installed line of an agent, or one that says that there is none."""
     rows: list[tuple[str, ...]] = [
         (status.agent, hook.level, "current" if hook.is_current else "other", hook.line.root or "-", hook.file)

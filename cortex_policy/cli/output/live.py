@@ -5,7 +5,7 @@ import select
 import sys
 from typing import TYPE_CHECKING
 
-from cortex_policy.cli.streams import make_unescaped_stream, write_stdout_line
+from cortex_policy.cli.streams import unwrap_escaping_stream, write_stdout_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
@@ -68,7 +68,7 @@ def redraw_until_quit(screen: "Callable[[int], RenderableType]") -> None:
     before = termios.tcgetattr(0)
     try:
         tty.setcbreak(0)
-        with Live(console=Console(file=make_unescaped_stream(sys.stdout)), auto_refresh=False, screen=True) as live:
+        with Live(console=Console(file=unwrap_escaping_stream(sys.stdout)), auto_refresh=False, screen=True) as live:
             while True:
                 height = max(1, live.console.size.height - 2)  # the head and the last line
                 live.update(screen(height), refresh=True)

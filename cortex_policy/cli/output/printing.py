@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cortex_policy.cli.common_options import TableFormat
-from cortex_policy.cli.streams import find_terminal_width_or_none, is_colour_wanted, make_stream_for_escaped_text
+from cortex_policy.cli.streams import find_terminal_width_or_none, is_colour_wanted, make_colour_keeping_stream
 from cortex_policy.core.text import escape_json_output, format_message_line
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _print_table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
 
     is_coloured = is_colour_wanted(is_terminal=sys.stdout.isatty())
     lines = format_table_lines(columns, rows, find_terminal_width_or_none(), _style_bold if is_coloured else str)
-    make_stream_for_escaped_text(sys.stdout).write("".join(f"{line}\n" for line in lines))
+    make_colour_keeping_stream(sys.stdout).write("".join(f"{line}\n" for line in lines))
 
 
 def _style_bold(text: str) -> str:
@@ -60,14 +60,14 @@ def print_hints(hints: "Iterable[str]") -> None:
         typer.echo(format_message_line(f"hint: {hint}"), err=True)
 
 
-def print_warning(doubt: "GrantError | None") -> None:
+def print_error_as_warning(doubt: "GrantError | None") -> None:
     """Print a warning and its hint on stderr."""
     if doubt is not None:
         typer.echo(format_message_line(f"warning: {doubt.detail}"), err=True)
         print_hints([doubt.hint])
 
 
-def print_warning_if_not_logged(command: str, problem: str) -> None:
+def warn_if_command_not_logged(command: str, problem: str) -> None:
     """Say on stderr that a command is done, but is not in the log."""
     if problem:
         typer.echo(

@@ -5,7 +5,7 @@ import sys
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from cortex_policy.cli.streams import make_unescaped_stream
+from cortex_policy.cli.streams import unwrap_escaping_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sized
@@ -46,7 +46,7 @@ def _start_bar(total: int | None, what: str) -> "Progress":
     columns = BarColumn(), MofNCompleteColumn(), f"{what}," if left else what, *left
     # no thread redraws it: some callers fork
     bar = Progress(
-        *columns, console=Console(file=make_unescaped_stream(sys.stderr)), transient=True, auto_refresh=False
+        *columns, console=Console(file=unwrap_escaping_stream(sys.stderr)), transient=True, auto_refresh=False
     )
     bar.add_task("", total=total)
     bar.start()

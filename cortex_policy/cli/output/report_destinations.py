@@ -3,9 +3,9 @@
 import sys
 
 from cortex_policy.cli.command_errors import print_error
-from cortex_policy.cli.streams import is_colour_wanted, make_stream_for_escaped_text, make_unescaped_stream
+from cortex_policy.cli.streams import is_colour_wanted, make_colour_keeping_stream, unwrap_escaping_stream
 from cortex_policy.core.model import UsageError
-from cortex_policy.state.missing_directory import make_unmade_file_error
+from cortex_policy.state.missing_directory import make_file_creation_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def is_report_coloured(name: str, file: str) -> bool:
 def write_report(text: str, name: str, file: str) -> bool:
     """Write a report to its destination; if a file cannot be written, print why and return False."""
     if file == STDOUT:
-        streams = {"text": make_stream_for_escaped_text, "github": make_unescaped_stream}
+        streams = {"text": make_colour_keeping_stream, "github": unwrap_escaping_stream}
         out = streams[name](sys.stdout) if name in streams else sys.stdout
         out.write(text)
         return True  # an output that cannot be written is reported at the end
@@ -44,6 +44,6 @@ def write_report(text: str, name: str, file: str) -> bool:
         with open(file, "w", encoding="utf-8", newline="\n") as stream:
             stream.write(text)
     except OSError as error:
-        print_error(make_unmade_file_error(file, error, f"`{file}` cannot be written"))
+        print_error(make_file_creation_error(file, error, f"`{file}` cannot be written"))
         return False
     return True

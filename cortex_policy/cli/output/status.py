@@ -10,7 +10,7 @@ import typer
 from cortex_policy.cli.output.approvals import request_to_json
 from cortex_policy.cli.output.budget_owner import budget_owner_to_json, format_budget_owner
 from cortex_policy.cli.output.settings import format_setting_value, setting_to_json
-from cortex_policy.cli.streams import make_stream_for_escaped_text
+from cortex_policy.cli.streams import make_colour_keeping_stream
 from cortex_policy.core.text import format_count_with_noun, format_message_line, join_words_that_fit
 from cortex_policy.manage.global_denials import global_denials_to_json_members
 from cortex_policy.state.local_times import localize_times_if_terminal
@@ -27,7 +27,7 @@ DENIED, HINT = "denied", "hint"
 _STYLES = {DENIED: "bold red", HINT: "dim"}
 
 
-def print_status(status: "RootStatus") -> None:
+def print_root_status(status: "RootStatus") -> None:
     """Print the state: on a terminal in two columns that fold, else a line for each text."""
     lines = [
         (label, format_message_line(localize_times_if_terminal(text))) for label, text in _format_status_lines(status)
@@ -128,7 +128,7 @@ def _print_columns(lines: "list[Line]") -> None:
     table.add_column(overflow="fold")
     for label, text in lines:
         table.add_row(Text(label, style=_STYLES.get(label, "bold")), Text(text, style=_STYLES.get(label, "")))
-    Console(file=make_stream_for_escaped_text(sys.stdout)).print(table)
+    Console(file=make_colour_keeping_stream(sys.stdout)).print(table)
 
 
 def root_status_to_json(status: "RootStatus") -> dict[str, object]:

@@ -29,7 +29,7 @@ def print_write_result(result: "WriteResult", sentence: str, *, json: bool, root
         past = _impact_to_json(root, result.change) if root is not None else {}
         print_json(members | diff_to_json(PolicyDiff((result.change,)), None) | past)
     elif result.is_written:
-        typer.echo(format_message_line(f"{sentence}, {format_write_version(result.version)}"))
+        typer.echo(format_message_line(f"{sentence}, {version_to_text(result.version)}"))
     else:
         typer.echo(format_message_line(f"nothing to do: {sentence}"))
 
@@ -75,6 +75,6 @@ def print_escaped_text(text: str) -> None:
     typer.echo(escape_output(text), nl=False)  # here, since Typer drops colours in a pipe instead of showing them
 
 
-def format_write_version(version: Version) -> str:
+def version_to_text(version: Version) -> str:
     """Return a phrase that names the version of a write, or why it has none."""
     return f"version {version}" if isinstance(version, int) else version.why

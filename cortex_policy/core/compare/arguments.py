@@ -30,7 +30,7 @@ from cortex_policy.core.path_arguments import ALWAYS, IF_TEXT, NEVER, find_path_
 _MAX_REPORTED = 20  # arguments of one change
 
 
-def compare_arguments(old: Grant, new: Grant) -> FieldComparison:
+def compare_args_field(old: Grant, new: Grant) -> FieldComparison:
     """Compare the declarations of two grants, argument by argument."""
     names = _names_with_changes(old, new)
     changes, unproven = _compare_each_argument(old, new, names) if names else ({}, "")

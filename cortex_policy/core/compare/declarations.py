@@ -10,7 +10,7 @@ from cortex_policy.core.arguments import (
     make_comparison_key,
     map_enum_values_by_comparison_key,
 )
-from cortex_policy.core.ecma_regex import take_steps_from_shared_limit
+from cortex_policy.core.ecma_regex import spend_steps_of_shared_limit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _is_empty(declaration: "Any") -> bool:
     for value in values:
         if not find_value_violation_text(rest, value):
             return False
-        take_steps_from_shared_limit(_STEPS_OF_A_VALUE)
+        spend_steps_of_shared_limit(_STEPS_OF_A_VALUE)
     return True
 
 

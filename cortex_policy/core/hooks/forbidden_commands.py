@@ -27,7 +27,7 @@ _IMPORTS = frozenset(("import", "from", "import_module", "__import__", "run_modu
 _UNQUOTED = str.maketrans({"'": "", '"': "", "\\": ""})
 
 
-def find_forbidden_command_text(command: str) -> str:
+def find_forbidden_command_denial_text(command: str) -> str:
     """Return why a shell command is denied whatever a grant says, '' if it is not."""
     if "\0" in command:
         return "the command holds a NUL"

@@ -66,7 +66,7 @@ def find_secret_glob_denial_text(pattern: str) -> str:
     return ""
 
 
-def find_guarded_word_denial_text(command: str, directories: "Sequence[str]", rules: "HookRules", home: str) -> str:
+def find_guarded_command_denial_text(command: str, directories: "Sequence[str]", rules: "HookRules", home: str) -> str:
     """Return why a shell command is denied for a word that names a guarded file, '' if none does.
 
     In a directory such as `.claude` the word `settings.json` does, and after `cd .claude` or `-C .claude`.
@@ -89,7 +89,7 @@ def find_guarded_word_denial_text(command: str, directories: "Sequence[str]", ru
     return ""
 
 
-def has_expansion_or_guarded_directory(command: str) -> bool:
+def may_command_reach_guarded_file(command: str) -> bool:
     """Whether a shell may expand words of a command, or a word may be a directory with guarded files."""
     folded = _command_spellings(fold_path(command))
     return any(mark in command for mark in "*?[{$`") or any(mark in text for text in folded for mark in HOLDERS)
@@ -116,7 +116,7 @@ def _entered_directories(folded: str) -> "Iterator[str]":
     yield from (word for word, before in zip(words[1:], words, strict=False) if before in _ENTERING)
 
 
-def list_path_readings(text: str, home: str) -> "Iterator[str]":
+def list_path_spellings(text: str, home: str) -> "Iterator[str]":
     """Yield a path as programs may read it: as it is, without outer blanks and backslashes, from home, from a URL."""
     yield text
     trimmed = text.strip().replace("\\", "/")

@@ -27,7 +27,7 @@ _LOOKING = frozenset((
 _LOOKING_GIT = frozenset(("add", "status", "diff", "log", "show", "commit", "ls-files", "blame", "grep"))
 
 
-def find_expandable_word_denial_text(command: str) -> str:
+def find_expandable_command_denial_text(command: str) -> str:
     """Return why a command is denied: a word that the shell expands, or a directory that it may move; else ''."""
     try:
         commands = parse_simple_commands(command)

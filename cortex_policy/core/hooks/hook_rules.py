@@ -74,7 +74,7 @@ def _rule_to_document(rule: HookRule) -> "Members":
     return document
 
 
-def select_deciding_rules(call: "ToolCall", rules: "HookRules") -> "list[RuleMatch]":
+def select_first_fitting_rules(call: "ToolCall", rules: "HookRules") -> "list[RuleMatch]":
     """Return the rules that decide a call: the first that fits, and after one for sub-agents with a grant the next.
 
     Raises InputError if the name of an MCP tool can be read in several ways that do not fit the same rules: some

@@ -126,9 +126,9 @@ def _unknown_keys(above: "Keys", members: "Members", known: "Sequence[str]") -> 
 
 def _nearest_word_hint(word: str, words: "Sequence[str]") -> str:
     from cortex_policy.core.closest_match import find_closest_word  # noqa: PLC0415 - only for a problem
-    from cortex_policy.core.text import format_did_you_mean_hint  # noqa: PLC0415 - as above
+    from cortex_policy.core.text import format_guess_hint  # noqa: PLC0415 - as above
 
-    return format_did_you_mean_hint(find_closest_word(word, words)) or f"one of {', '.join(words)}"
+    return format_guess_hint(find_closest_word(word, words)) or f"one of {', '.join(words)}"
 
 
 def _choice_problems(above: "Keys", members: "Members", key: str, words: "Sequence[str]") -> list[HooksTomlProblem]:

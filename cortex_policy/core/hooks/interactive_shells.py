@@ -24,10 +24,10 @@ from cortex_policy.core.hooks.simple_commands import (
     ShellSyntaxError,
     ShellWord,
     SimpleCommand,
-    copies_agent_input,
-    is_scripted_filter_of_agent_input,
+    copies_later_input,
     is_stream,
-    may_input_come_from_agent,
+    may_filter_run_later_input,
+    may_input_come_later,
 )
 from cortex_policy.core.hooks.wrapper_commands import (
     find_exec_commands,
@@ -73,7 +73,7 @@ def _is_open_command(command: "SimpleCommand", depth: int) -> bool:
         return True
     if at == len(words):
         return False
-    if (command.is_substituted and copies_agent_input(command)) or is_scripted_filter_of_agent_input(command):
+    if (command.is_substituted and copies_later_input(command)) or may_filter_run_later_input(command):
         return True
     return _takes_commands(command, at, depth) or _starts_open_program(command, at, depth)
 
@@ -121,7 +121,7 @@ def _takes_commands(command: "SimpleCommand", at: int, depth: int) -> bool:
     if word.text in DATA:
         return False
     if name in (".", "source"):
-        return any(map(is_stream, rest[:1])) and may_input_come_from_agent(command)
+        return any(map(is_stream, rest[:1])) and may_input_come_later(command)
     if name in ("eval", "trap"):
         return _opens_when_run(rest if name == "eval" else rest[:1], depth)
     usage = find_interpreter_or_none(word)
@@ -147,17 +147,17 @@ def _reads_agent_commands(command: "SimpleCommand", at: int, usage: "Interpreter
     ).reads_commands_from_stdin(words, is_stream):
         return False
     is_terminal = base == "xargs" and any(word.text == "--open-tty" or word.text[:2] == "-o" for word in words)
-    return usage.has_terminal or is_terminal or may_input_come_from_agent(command)
+    return usage.has_terminal or is_terminal or may_input_come_later(command)
 
 
 def _starts_open_program(command: "SimpleCommand", at: int, depth: int) -> bool:
     """Whether a program that starts others, or that is not known, starts one that takes commands."""
     program = command.words[at]
     if _runs_commands_from_stream(command):
-        return may_input_come_from_agent(command)
+        return may_input_come_later(command)
     if program.text in DATA:
         return _data_starts_program(command, at, depth)
-    if _asks_for_prompt(command, at) and may_input_come_from_agent(command):
+    if _asks_for_prompt(command, at) and may_input_come_later(command):
         return True
     rest = command.words[at + 1 :]
     is_question = program.program_name() == "command" and bool(rest) and rest[0].text in ("-v", "-V")
@@ -205,9 +205,7 @@ def _finder_starts_program(command: "SimpleCommand", at: int, depth: int) -> boo
     if depth > MAX_NESTING:
         raise ShellSyntaxError
     return any(
-        _takes_commands(one, 0, depth + 1)
-        or is_scripted_filter_of_agent_input(one)
-        or _starts_open_program(one, 0, depth + 1)
+        _takes_commands(one, 0, depth + 1) or may_filter_run_later_input(one) or _starts_open_program(one, 0, depth + 1)
         for one in find_exec_commands(command, at)
     )
 

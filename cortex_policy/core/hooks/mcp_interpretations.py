@@ -35,7 +35,7 @@ _CONTAINERS = ("[", "{")
 _CONTAINERS_AND_TEXTS = (*_CONTAINERS, '"')
 
 
-def fold_name_as_servers_do(name: str) -> str:
+def fold_case_and_trim_name(name: str) -> str:
     """Return what is the same for all names that some server takes for one; JavaScript trims byte order marks, too."""
     return name.partition("\0")[0].replace("\ufeff", "").strip().casefold()
 
@@ -131,7 +131,7 @@ def _check_names(args: "Inputs", rule: "HookRule") -> None:
 
 def _fold_argument(name: str) -> str:
     """Return what is the same for the names of an argument: some servers take `fileMode` for `file_mode`, too."""
-    return fold_name_as_servers_do(name).replace("_", "").replace("-", "")
+    return fold_case_and_trim_name(name).replace("_", "").replace("-", "")
 
 
 def _names_by_fold(names: "Iterable[str]") -> "dict[str, set[str]]":
@@ -161,7 +161,7 @@ def _misspelling_text(name: str, known: "dict[str, set[str]]") -> str:
     return "" if not meant or name in meant else f"some servers take the input `{name}` for `{min(meant)}`"
 
 
-def find_misread_argument_text(grant: "Grant", args: "Inputs", json_texts: "Inputs") -> str:
+def find_misread_argument_denial_text(grant: "Grant", args: "Inputs", json_texts: "Inputs") -> str:
     """Return why a server may read other arguments than those that the grant declares; '' if it does not."""
     declared = _names_by_fold(grant.args)
     for name in args:

@@ -8,20 +8,20 @@ from cortex_policy.core.decode import has_surrogate
 from cortex_policy.core.engine import find_path_syntax_problem
 from cortex_policy.core.hooks import DENY, InputError
 from cortex_policy.core.hooks.guarded_files import (
+    find_guarded_command_denial_text,
     find_guarded_path_denial_text,
-    find_guarded_word_denial_text,
     find_secret_glob_denial_text,
-    has_expansion_or_guarded_directory,
-    list_path_readings,
+    list_path_spellings,
+    may_command_reach_guarded_file,
 )
-from cortex_policy.core.hooks.hook_rules import find_action_of_rule, select_deciding_rules
+from cortex_policy.core.hooks.hook_rules import find_action_of_rule, select_first_fitting_rules
 from cortex_policy.core.hooks.payload import CANARY, ToolCall
 from cortex_policy.core.hooks.tool_inputs import (
     contains_surrogate,
     find_commands,
     find_globs_in_known_inputs,
     find_globs_of_rule,
-    find_paths_of_rule,
+    find_paths_named_by_rule,
     find_values_at_label,
     find_working_directories,
     remove_members,
@@ -98,9 +98,9 @@ def apply_rules(call: "ToolCall", rules: "HookRules", home: str) -> Ruling:
     try:
         return _Judge(call, rules, home).judge_call()
     except InputError as error:
-        from cortex_policy.core.hooks.ruling_denial import format_ruling_denial  # noqa: PLC0415 - only a denial needs it
+        from cortex_policy.core.hooks.ruling_denial import format_rules_denial  # noqa: PLC0415 - only a denial needs it
 
-        return Ruling(format_ruling_denial(call.tool, str(error), is_final=error.is_final))
+        return Ruling(format_rules_denial(call.tool, str(error), is_final=error.is_final))
 
 
 class _Judge:
@@ -111,7 +111,7 @@ class _Judge:
             why = f"`{CANARY}` is not a tool: a hook always denies it, which shows that the hook works"
             raise InputError(why, is_final=True)
         self._call, self._rules, self._home = call, rules, home
-        self._fits = select_deciding_rules(call, rules)
+        self._fits = select_first_fitting_rules(call, rules)
         self._json_texts = self._read_json_texts() if call.mcp else {}
         self._readings = [call]
         if self._json_texts:
@@ -168,7 +168,7 @@ class _Judge:
         for path in dict.fromkeys(paths):
             if "\0" in path or has_surrogate(path):
                 raise InputError("a path contains a NUL or an incomplete character")
-            for spelled in list_path_readings(path, self._home):
+            for spelled in list_path_spellings(path, self._home):
                 tops = ("",) if spelled.startswith("/") else self._directories
                 for place in [f"{top}/{spelled}" if top else spelled for top in tops]:
                     if why := find_guarded_path_denial_text(place, self._call, self._rules):
@@ -187,7 +187,7 @@ class _Judge:
             if contains_surrogate(args):
                 raise InputError("an input contains an incomplete character, which cannot be judged")
             json_texts = self._read_as_server(rule, args, call)
-            values = find_paths_of_rule(rule, call) if patched is None else patched
+            values = find_paths_named_by_rule(rule, call) if patched is None else patched
             self._raise_if_guarded(path for _, path in values)
             if rule.grant and isinstance(args, dict):
                 yield GrantCheck(
@@ -217,45 +217,45 @@ class _Judge:
 
     def _checks_of_command(self, command: str, quoted: str) -> "Iterator[GrantCheck]":
         """Yield what a patch in a shell command asks; raise InputError for a command that no grant can allow."""
-        from cortex_policy.core.hooks.forbidden_commands import UNREADABLE, find_forbidden_command_text  # noqa: PLC0415 - only for shells
+        from cortex_policy.core.hooks.forbidden_commands import UNREADABLE, find_forbidden_command_denial_text  # noqa: PLC0415 - only for shells
 
         if has_surrogate(command):
             raise InputError("a command contains an incomplete character, which cannot be judged")
-        why = find_forbidden_command_text(command)
+        why = find_forbidden_command_denial_text(command)
         if quoted and why in ("", UNREADABLE):
-            why = find_forbidden_command_text(quoted)
+            why = find_forbidden_command_denial_text(quoted)
         if why:
             raise InputError(why)
-        if why := find_guarded_word_denial_text(command, self._directories, self._rules, self._home):
+        if why := find_guarded_command_denial_text(command, self._directories, self._rules, self._home):
             raise InputError(f"a word of the command is guarded: {why}", is_final=True)
-        if "." in command and has_expansion_or_guarded_directory(command):
-            from cortex_policy.core.hooks.guarded_globs import find_expandable_word_denial_text  # noqa: PLC0415 - only for shells
+        if "." in command and may_command_reach_guarded_file(command):
+            from cortex_policy.core.hooks.guarded_globs import find_expandable_command_denial_text  # noqa: PLC0415 - only for shells
 
-            if why := find_expandable_word_denial_text(command):
+            if why := find_expandable_command_denial_text(command):
                 raise InputError(f"a word of the command may become a guarded name: {why}", is_final=True)
         if "*** begin patch" in command.casefold():
             yield from self._checks_of_patch(command)
 
     def _checks_of_patch(self, command: str) -> "Iterator[GrantCheck]":
-        from cortex_policy.core.hooks.patches import extract_patch_from_command, list_files_of_patch  # noqa: PLC0415 - few hold one
+        from cortex_policy.core.hooks.patches import list_files_of_patch, require_patch_in_command  # noqa: PLC0415 - few hold one
 
-        patch, call = extract_patch_from_command(command), self._call
+        patch, call = require_patch_in_command(command), self._call
         inner = ToolCall(**{**vars(call), "tool": PATCH_TOOL, "mcp": (), "inputs": {"command": patch}})
         files = [(PATCH_TOOL, file) for file in list_files_of_patch(patch)]
         self._raise_if_guarded(file for _, file in files)
-        yield from self._checks_of_rules(select_deciding_rules(inner, self._rules), inner, files)
+        yield from self._checks_of_rules(select_first_fitting_rules(inner, self._rules), inner, files)
 
 
-def find_misread_mcp_argument_text(grant: "Grant", check: "GrantCheck") -> str:
+def find_misread_mcp_argument_denial_text(grant: "Grant", check: "GrantCheck") -> str:
     """Return why a server may read other arguments than the grant judges; '' if it does not."""
     if check.json_texts is None:
         return ""
-    from cortex_policy.core.hooks.mcp_interpretations import find_misread_argument_text  # noqa: PLC0415 - only for MCP
+    from cortex_policy.core.hooks.mcp_interpretations import find_misread_argument_denial_text  # noqa: PLC0415 - only for MCP
 
-    return find_misread_argument_text(grant, check.args, check.json_texts)
+    return find_misread_argument_denial_text(grant, check.args, check.json_texts)
 
 
-def find_outside_path_text(grant: "Grant", request: "Request") -> str:
+def find_outside_path_denial_text(grant: "Grant", request: "Request") -> str:
     """Return a sentence about the first path that is not below the root, as text or resolved; '' if all are.
 
     A spelling that some tools read in another way, as `~/x` or a URL, is in doubt, as it is in a grant with scopes.

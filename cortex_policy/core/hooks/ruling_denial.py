@@ -16,7 +16,7 @@ CHANGE = "Change the call; the same call will be denied again, now and later."
 ASK = "Do not try again and do not look for another way: only a human can allow this, so tell the user."
 
 
-def format_ruling_denial(tool: str, why: str, *, is_final: bool) -> str:
+def format_rules_denial(tool: str, why: str, *, is_final: bool) -> str:
     """Return why the rules of hooks.toml deny a call before any grant is asked."""
     return (
         f"`{elide_middle(tool, 200)}` was not run: {redact_sentence_about_policy(why)}. {ASK if is_final else CHANGE}"

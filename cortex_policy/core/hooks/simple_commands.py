@@ -98,7 +98,7 @@ def is_stream(word: "ShellWord") -> bool:
     return ("dev" in parts and not _STREAMS.isdisjoint(parts)) or ("proc" in parts and "fd" in parts)
 
 
-def may_input_come_from_agent(command: "SimpleCommand") -> bool:
+def may_input_come_later(command: "SimpleCommand") -> bool:
     """Whether a command's input may be what the agent sends."""
     if command.origin == AGENT:
         return True
@@ -108,12 +108,12 @@ def may_input_come_from_agent(command: "SimpleCommand") -> bool:
     return source is not None and (is_stream(source) or (source.is_expanded and source.text != PROCESS))
 
 
-def copies_agent_input(command: "SimpleCommand") -> bool:
+def copies_later_input(command: "SimpleCommand") -> bool:
     """Whether a command gives what the agent sends to the shell that replaces it by its output."""
     at = command.program_index()
     return (
         command.words[at].program_name() in COPIERS
-        and may_input_come_from_agent(command)
+        and may_input_come_later(command)
         and not _writes_only_own_data(command)
     )
 
@@ -131,7 +131,7 @@ def _writes_only_own_data(command: "SimpleCommand") -> bool:
     if command.origin == PIPE:
         return True  # what feeds it is looked at as well
     if command.origin != AGENT:
-        return not may_input_come_from_agent(command)
+        return not may_input_come_later(command)
     is_copier = command.words[at].program_name() in COPIERS
     return _has_own_source(command.words[at], arguments) and (is_copier or not _has_copier_in_code(arguments))
 
@@ -168,7 +168,7 @@ def _has_copier_in_code(arguments: "Sequence[ShellWord]") -> bool:
     return any(not COPIERS.isdisjoint(code.translate(_SEPARATORS).split()) for code in codes)
 
 
-def is_scripted_filter_of_agent_input(command: "SimpleCommand") -> bool:
+def may_filter_run_later_input(command: "SimpleCommand") -> bool:
     """Whether a filter with a language of its own, which can start programs, reads what the agent sends."""
     at = command.program_index()
     name, arguments = command.words[at].program_name(), command.words[at + 1 :]
@@ -176,7 +176,7 @@ def is_scripted_filter_of_agent_input(command: "SimpleCommand") -> bool:
         name in ("perl", "ruby") and any(_reads_each_line(one.text) for one in arguments)
     )
     is_told = any(word.text.startswith(("BEGIN", "--")) and "getline" not in word.text for word in arguments)
-    return is_filter and not is_told and may_input_come_from_agent(command) and not _writes_only_own_data(command)
+    return is_filter and not is_told and may_input_come_later(command) and not _writes_only_own_data(command)
 
 
 def _reads_each_line(option: str) -> bool:

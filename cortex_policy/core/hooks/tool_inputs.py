@@ -78,7 +78,7 @@ def remove_members(value: object, names: "frozenset[str]") -> object:
     return [remove_members(part, names) for part in value] if isinstance(value, list) else value
 
 
-def select_inputs_to_log(inputs: "Inputs", rules: "HookRules") -> "Inputs":
+def remove_ignored_inputs(inputs: "Inputs", rules: "HookRules") -> "Inputs":
     """Return inputs without what some rule ignores: such text is not logged."""
     names = frozenset(name for rule in rules.rules for name in rule.ignore)
     return {name: remove_members(part, names) for name, part in inputs.items() if name not in names}
@@ -159,7 +159,7 @@ def _fold_name(name: str) -> str:
     return name.casefold().replace("_", "").replace("-", "")
 
 
-def find_paths_of_rule(rule: "HookRule", call: "ToolCall") -> "list[PathValue]":
+def find_paths_named_by_rule(rule: "HookRule", call: "ToolCall") -> "list[PathValue]":
     """Return (label, path) for each path that a rule names; raise InputError for one that is not there."""
     values = [pair for label in rule.paths for pair in _paths_of_label(label, call)]
     for place, pattern in find_globs_of_rule(rule, call.inputs):

@@ -13,9 +13,7 @@ MAX_LINE_BYTES = 1 << 21  # no event is longer
 _TOO_LONG = b"(too long)"  # what is yielded in its place
 
 
-def iterate_complete_lines_with_offsets(
-    read_at: "ReadAt", offset: int, tail: bytes
-) -> "Iterator[tuple[bytes, int, bytes]]":
+def iterate_lines_with_end_offsets(read_at: "ReadAt", offset: int, tail: bytes) -> "Iterator[tuple[bytes, int, bytes]]":
     """Yield each complete line after an offset, without its newline, with the offset and the last bytes after it.
 
     `tail` is what the file has before the offset. An incomplete line is left for later, and read again then: its writer

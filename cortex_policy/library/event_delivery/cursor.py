@@ -16,7 +16,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
 from cortex_policy.state import read_all
-from cortex_policy.state.missing_directory import make_unmade_file_error
+from cortex_policy.state.missing_directory import make_file_creation_error
 
 MAX_TAIL_BYTES = 1024  # before an offset, by which a file is known again under any name
 _BLOCK = 512
@@ -49,7 +49,7 @@ class Cursor:
         try:
             self._descriptor = os.open(path, _OPEN, 0o600, dir_fd=directory)
         except OSError as error:
-            raise make_unmade_file_error(path, error, f"the cursor `{path}` cannot be opened") from None
+            raise make_file_creation_error(path, error, f"the cursor `{path}` cannot be opened") from None
         status = os.fstat(self._descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & _OTHERS:
             self.close()

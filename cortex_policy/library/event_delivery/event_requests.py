@@ -36,7 +36,7 @@ def is_event_line(line: bytes) -> bool:
     return _decode_event(line) is not None
 
 
-def make_headers_and_body_of_events(lines: "Sequence[bytes]", mode: str) -> EventRequest:
+def make_event_request(lines: "Sequence[bytes]", mode: str) -> EventRequest:
     """Return the request that carries these events, of which only a batch has more than one."""
     if mode == BINARY:
         return _binary_request(lines[0])

@@ -7,7 +7,7 @@ from cortex_policy.library.event_delivery.event_requests import (
     BATCH,
     MAX_BATCH_BYTES,
     MAX_BATCH_EVENTS,
-    make_headers_and_body_of_events,
+    make_event_request,
 )
 from cortex_policy.library.event_delivery.outcomes import Outcome, classify_http_status, compute_retry_delay
 from cortex_policy.library.event_delivery.receiver import DeliveryError
@@ -16,9 +16,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cortex_policy.library.event_delivery.line_delivery_queue import LineQueue
     from cortex_policy.library.event_delivery.receiver import EventReceiver
     from cortex_policy.library.event_delivery.refused_events import RefusedEvents
-    from cortex_policy.library.event_delivery.undelivered_lines import LineQueue
 
 
 class EventSender:
@@ -57,7 +57,7 @@ class EventSender:
         if not lines:
             return None
         try:
-            answer = self._receiver.post(make_headers_and_body_of_events(lines, self._mode))
+            answer = self._receiver.post(make_event_request(lines, self._mode))
         except DeliveryError as error:
             return self._wait(str(error), Outcome.LATER, None)
         outcome = classify_http_status(answer.status)

@@ -5,14 +5,14 @@ from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 
-from cortex_policy.library.event_delivery.complete_lines import iterate_complete_lines_with_offsets
+from cortex_policy.library.event_delivery.complete_lines import iterate_lines_with_end_offsets
 from cortex_policy.library.event_delivery.cursor import Cursor, Position, make_position
+from cortex_policy.library.event_delivery.line_delivery_queue import LineQueue
 from cortex_policy.library.event_delivery.spool import (
     format_spool_file_name,
     list_spool_file_numbers,
     open_spool_directory,
 )
-from cortex_policy.library.event_delivery.undelivered_lines import LineQueue
 from cortex_policy.state import OPEN_FILE
 
 TYPE_CHECKING = False
@@ -99,7 +99,7 @@ class SpoolReader:
                 is_full = self._is_full(number)  # before the rest is read: it is not written to any more
                 if os.fstat(file).st_size < offset:  # somebody has cut it
                     offset, tail = 0, b""
-                for line, end, behind in iterate_complete_lines_with_offsets(partial(os.pread, file), offset, tail):
+                for line, end, behind in iterate_lines_with_end_offsets(partial(os.pread, file), offset, tail):
                     offset, tail = end, behind
                     yield line, make_position(number, end, behind)
                 if is_full:

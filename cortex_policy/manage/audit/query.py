@@ -3,7 +3,7 @@
 from cortex_policy.core import Value, shorten_message
 from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.model import REASONS, UsageError
-from cortex_policy.core.text import format_did_you_mean_hint
+from cortex_policy.core.text import format_guess_hint
 from cortex_policy.manage.audit.reader import decode_calls, pause_garbage_collector, read_lines_of_open_log
 
 TYPE_CHECKING = False
@@ -65,7 +65,7 @@ def check_reason(word: str) -> None:
     """Raise UsageError for an unknown reason."""
     words = [str(reason) for reason in REASONS]
     if word not in words:
-        guess = format_did_you_mean_hint(find_closest_word(word, words))
+        guess = format_guess_hint(find_closest_word(word, words))
         raise UsageError(f"unknown reason `{word}`", f"{guess}{' ' * bool(guess)}the reasons are {', '.join(words)}")
 
 

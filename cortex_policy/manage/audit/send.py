@@ -9,10 +9,10 @@ from cortex_policy.core import Value
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
 from cortex_policy.library.event_delivery.cursor import Cursor
+from cortex_policy.library.event_delivery.line_delivery_queue import LineQueue
 from cortex_policy.library.event_delivery.receiver import EventReceiver
 from cortex_policy.library.event_delivery.refused_events import RefusedEvents
 from cortex_policy.library.event_delivery.sender import EventSender
-from cortex_policy.library.event_delivery.undelivered_lines import LineQueue
 from cortex_policy.manage.audit.log_files import list_log_files, open_logs
 from cortex_policy.manage.audit.unsent_lines import LogLines
 

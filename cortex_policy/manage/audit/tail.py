@@ -16,7 +16,7 @@ _BLOCK = 1 << 16
 _MAX_BYTES = 1 << 26  # bytes to search for the last lines
 
 
-def tail_log(file: str, max_lines: int, is_over: "Callable[[], bool] | None" = None) -> "Iterator[bytes]":
+def tail_log_lines(file: str, max_lines: int, is_over: "Callable[[], bool] | None" = None) -> "Iterator[bytes]":
     """Yield the last lines of a log and of its rotated files; then new lines, until `is_over` returns True.
 
     `is_over` is called whenever there is nothing to read, and does the waiting. Raises NotDoneError.

@@ -7,8 +7,8 @@ from gzip import BadGzipFile
 from hashlib import sha256
 from shlex import quote
 
-from cortex_policy.core.audit_chain import parse_chain_digest, parse_follows_digest_or_none, select_hashed_bytes
-from cortex_policy.library.event_delivery.complete_lines import MAX_LINE_BYTES, iterate_complete_lines_with_offsets
+from cortex_policy.core.audit_chain import parse_chain_digest, parse_followed_digest_or_none, select_hashed_bytes
+from cortex_policy.library.event_delivery.complete_lines import MAX_LINE_BYTES, iterate_lines_with_end_offsets
 from cortex_policy.library.event_delivery.cursor import Position, make_position
 from cortex_policy.manage.audit.log_files import list_log_files, open_logs
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from cortex_policy.library.event_delivery.complete_lines import ReadAt
-    from cortex_policy.library.event_delivery.undelivered_lines import Lines
+    from cortex_policy.library.event_delivery.line_delivery_queue import Lines
 
     OpenLogs = list[tuple[str, BinaryIO]]
 
@@ -87,7 +87,7 @@ class LogLines:
         tail = self._tail if offset else b""
         before = self._position.chain if offset and self._position is not None else ""
         try:
-            for line, end, behind in iterate_complete_lines_with_offsets(read_at, offset, tail):
+            for line, end, behind in iterate_lines_with_end_offsets(read_at, offset, tail):
                 digest = parse_chain_digest(line)
                 if before and digest and not _is_next_in_chain(before, line, digest):
                     self._add_gap(f"a line does not follow the one before it; {self._hint_at_verify()}")
@@ -167,4 +167,4 @@ def _digest_before(log: "BinaryIO") -> str | None:
         first = _reader_of(log)(MAX_LINE_BYTES, 0).partition(b"\n")[0]
     except _NO_MORE:
         return ""
-    return parse_follows_digest_or_none(select_hashed_bytes(first)) if parse_chain_digest(first) else ""
+    return parse_followed_digest_or_none(select_hashed_bytes(first)) if parse_chain_digest(first) else ""

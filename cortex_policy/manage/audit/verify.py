@@ -9,7 +9,7 @@ from cortex_policy.core.audit_chain import (
     DIGITS,
     PREFIX,
     parse_chain_digest,
-    parse_follows_digest_or_none,
+    parse_followed_digest_or_none,
     select_hashed_bytes,
 )
 from cortex_policy.core.model import UsageError
@@ -215,7 +215,7 @@ class _ChainVerifier:
 
     def _start_chain_or_note_break(self, part: bytes, digest: str) -> None:
         """Check a line that does not continue the chain: it starts a new chain, or is a break."""
-        follows, first = parse_follows_digest_or_none(part), self._aside[0][0] if self._aside else self._number
+        follows, first = parse_followed_digest_or_none(part), self._aside[0][0] if self._aside else self._number
         if follows is None:
             self._add_break(first, self._number, _BROKEN if self._before else "goes on from lines that are missing")
         elif sha256(part).hexdigest() != digest:

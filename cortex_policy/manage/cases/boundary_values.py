@@ -4,7 +4,7 @@ from math import inf
 
 from cortex_policy.core.arguments import find_declaration_problem, find_value_violation_text
 from cortex_policy.core.compare.declarations import KEYWORDS
-from cortex_policy.core.ecma_regex import take_steps_from_shared_limit
+from cortex_policy.core.ecma_regex import spend_steps_of_shared_limit
 from cortex_policy.manage.cases.regex_samples import sample_matching_texts
 
 TYPE_CHECKING = False
@@ -29,7 +29,7 @@ _STEP = 0.01  # beside a bound of numbers that need not be whole
 
 def is_declaration_satisfied_by(declaration: object, value: object) -> bool:
     """Whether a value satisfies a declaration without a problem; False if the shared steps are used up."""
-    has_steps = take_steps_from_shared_limit(_STEPS_OF_A_VALUE * (1 + _size_of(value)))
+    has_steps = spend_steps_of_shared_limit(_STEPS_OF_A_VALUE * (1 + _size_of(value)))
     return has_steps and not find_value_violation_text(declaration, value)
 
 
@@ -59,7 +59,7 @@ def _filter_satisfying(declaration: object, values: "Iterable[Any]") -> "Iterato
     for value in values:
         if is_declaration_satisfied_by(declaration, value):
             yield value
-        elif not take_steps_from_shared_limit(0):
+        elif not spend_steps_of_shared_limit(0):
             return
 
 

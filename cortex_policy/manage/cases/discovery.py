@@ -7,7 +7,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.cases.model import JSON_SUFFIX, TOML_SUFFIX, CaseFileProblem, is_case_file
 from cortex_policy.manage.path_names import make_path_relative_if_below_cwd
-from cortex_policy.manage.validation.targets import make_absolute_path_as_kernel_reads_it
+from cortex_policy.manage.validation.targets import resolve_dot_dot_as_kernel_does
 from cortex_policy.state import Root
 from cortex_policy.state.grants import find_named_or_only_root
 from cortex_policy.state.roots import find_inner_root_and_paths_above
@@ -43,7 +43,7 @@ def plan_case_run(words: tuple[str, ...], named: str | None) -> RunPlan:
     target_by_path: dict[str, CaseFileTarget] = {}
     problems = []
     for word in words:
-        path = make_absolute_path_as_kernel_reads_it(word)
+        path = resolve_dot_dot_as_kernel_does(word)
         targets = list(_directory_targets(path, named)) if os.path.isdir(path) else _file_targets(path, named)
         if not targets:  # a gate that looks at nothing lets everything through
             problems.append(

@@ -6,7 +6,7 @@ from cortex_policy.core import shorten_message
 from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
 from cortex_policy.core.model import Settings
-from cortex_policy.core.text import format_did_you_mean_hint, format_os_error
+from cortex_policy.core.text import format_guess_hint, format_os_error
 from cortex_policy.core.toml import decode_toml
 from cortex_policy.manage.cases.field_rules import (
     CASE_MEMBERS,
@@ -166,4 +166,4 @@ class _CaseFileParser:
 
 def _name_hint(word: str, known: "Mapping[str, object]") -> str:
     closest = find_closest_word(word.lower(), list(known))
-    return format_did_you_mean_hint(closest) if closest else f"known names: {', '.join(known)}"
+    return format_guess_hint(closest) if closest else f"known names: {', '.join(known)}"

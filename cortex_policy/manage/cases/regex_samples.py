@@ -7,7 +7,7 @@ from cortex_policy.core.ecma_regex import (
     PatternLimitError,
     Regex,
     compile_pattern,
-    take_steps_from_shared_limit,
+    spend_steps_of_shared_limit,
 )
 from cortex_policy.core.ecma_regex_nodes import CharacterSet, Choice, Repeat, Series
 from cortex_policy.core.ecma_regex_parser import parse_pattern
@@ -35,7 +35,7 @@ def _sample_texts(pattern: str) -> list[str]:
     regex, body = compile_pattern(pattern), parse_pattern(pattern).body
     texts = [text for more in (0, 1, 2) if len(text := _sample_of_node(body, more)) <= MAX_LENGTH]
     found = [text for text in dict.fromkeys([*texts, *_COMMON_TEXTS]) if _is_match(regex, text)]
-    if not take_steps_from_shared_limit(0):  # then some were not tried
+    if not spend_steps_of_shared_limit(0):  # then some were not tried
         raise PatternLimitError
     return found
 

@@ -9,9 +9,9 @@ from cortex_policy.manage.cases.parser import read_case_file_collecting_errors
 from cortex_policy.manage.cases.runner import FileResult, GrantUnderTest, run_case_file
 from cortex_policy.manage.path_names import make_path_relative_if_below_cwd
 from cortex_policy.manage.settings_problems import find_settings_error_texts
-from cortex_policy.manage.unsafe_files import summarize_unsafe_files_in_one_sentence
+from cortex_policy.manage.unsafe_files import summarize_unsafe_file_texts
 from cortex_policy.state import Root
-from cortex_policy.state.grants import PolicyDirectory, TrustCheck, list_grant_ids, make_unread_grant_error
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck, list_grant_ids, make_grant_read_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class GrantLoader:
     @property
     def warnings(self) -> list[str]:
         """Grants that could not be tested, and one warning for all the grants that checks do not trust."""
-        return [*self._warnings, *summarize_unsafe_files_in_one_sentence([*self._unsafe])]
+        return [*self._warnings, *summarize_unsafe_file_texts([*self._unsafe])]
 
     def load(self, root: Root, grant_id: str) -> GrantUnderTest:
         """Load a grant; raise GrantError if it does not exist or does not decode."""
@@ -127,6 +127,6 @@ class GrantLoader:
                 data = tools.read(f"{grant_id}.json", MAX_BYTES + 1)
             grant = decode_grant(data, grant_id)
         except (FileNotFoundError, GrantError) as error:
-            return make_unread_grant_error(error, trust, grant_id)
+            return make_grant_read_error(error, trust, grant_id)
         self._unsafe |= dict.fromkeys(trust.sentences)
         return GrantUnderTest(grant, data, make_path_relative_if_below_cwd(f"{root.tools_path}/{grant_id}.json"))

@@ -7,11 +7,11 @@ from cortex_policy.core.model import Settings
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.cases.coverage import measure_coverage
+from cortex_policy.manage.cases.first_cases import FirstCases, check_grant_size, encode_case_file, write_first_cases
 from cortex_policy.manage.cases.generator import generate_case_file
 from cortex_policy.manage.cases.model import TOML_SUFFIX, CaseFile
 from cortex_policy.manage.cases.parser import parse_case_file_collecting_errors
 from cortex_policy.manage.cases.runner import run_case_file
-from cortex_policy.manage.cases.scaffold import FirstCases, check_grant_size, encode_case_file, write_first_cases
 from cortex_policy.manage.cases.serializer import make_hand_written_cases_marker
 from cortex_policy.manage.cases.suite import GrantLoader
 from cortex_policy.manage.cases.temporary_file_tree import FileTree

@@ -9,13 +9,13 @@ from cortex_policy.core.compare.hook_rules import compare_hook_rules
 from cortex_policy.core.compare.verdicts import SAME, combine_verdicts
 from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES, decode_grant
 from cortex_policy.core.engine import DEFAULTS
+from cortex_policy.core.files_run_later import FileRunLater, find_files_run_later
 from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Settings, UsageError
-from cortex_policy.core.privilege_escalation import PrivilegeEscalation, find_privilege_escalations
 from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.diff.git_revisions import NoCommitsError, read_grant_and_hooks_texts_at_revision
-from cortex_policy.manage.diff.settings import compare_settings_with_revision
-from cortex_policy.manage.unsafe_files import summarize_unsafe_files_in_one_sentence
+from cortex_policy.manage.diff.settings import compare_settings_with_revision_or_none
+from cortex_policy.manage.unsafe_files import summarize_unsafe_file_texts
 from cortex_policy.state import Root
 from cortex_policy.state.comparison_settings import load_settings_for_grant_comparison
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, find_named_or_only_root
@@ -49,7 +49,7 @@ class GrantDiff(Value):
     old: GrantVersion
     new: GrantVersion
     meaning: GrantComparison
-    escalations: tuple[PrivilegeEscalation, ...]
+    escalations: tuple[FileRunLater, ...]
 
     @property
     def status(self) -> str:
@@ -85,9 +85,7 @@ def compare_ids_or_files(old: str, new: str, root: str | None = None) -> PolicyD
             f"compare two grants, or two files called `{HOOKS_TOML}`",
         )
     change = compare_two_grant_versions(new_name, before, after, _settings_of_root(root))
-    return PolicyDiff(
-        (change,), 0, tuple(summarize_unsafe_files_in_one_sentence(list(dict.fromkeys([*faults, *more]))))
-    )
+    return PolicyDiff((change,), 0, tuple(summarize_unsafe_file_texts(list(dict.fromkeys([*faults, *more])))))
 
 
 def _settings_of_root(named: str | None) -> Settings:
@@ -133,13 +131,13 @@ def make_policy_diff_since_revision(
     )
     settings = _settings_diffs(root, revision) if grant_id is None else ()
     return PolicyDiff(
-        (*changes, *settings), len(names) - len(touched), tuple(summarize_unsafe_files_in_one_sentence(faults)), notes
+        (*changes, *settings), len(names) - len(touched), tuple(summarize_unsafe_file_texts(faults)), notes
     )
 
 
 def _settings_diffs(root: Root, revision: str) -> tuple[GrantDiff, ...]:
     """Return the diff of the project's settings, if it changes what a check answers."""
-    meaning = compare_settings_with_revision(root, revision)
+    meaning = compare_settings_with_revision_or_none(root, revision)
     return (wrap_settings_comparison_as_grant_diff(meaning),) if meaning is not None else ()
 
 
@@ -234,5 +232,5 @@ def compare_two_grant_versions(
     """Compare two sides of a diff; a side without a grant allows nothing, so what may be new is widened."""
     if name == HOOKS_TOML:
         return GrantDiff(name, old, new, compare_hook_rules(old.rules, new.rules), ())
-    named = find_privilege_escalations(new.grant) if new.grant is not None else ()
+    named = find_files_run_later(new.grant) if new.grant is not None else ()
     return GrantDiff(name, old, new, compare_grants(old.grant, new.grant, settings), named)

@@ -12,7 +12,7 @@ from cortex_policy.state.settings import (
     MAX_BYTES,
     NAME,
     decode_layer,
-    make_settings_file_path,
+    find_settings_file_of_place,
     read_settings_bytes_or_none,
 )
 
@@ -40,7 +40,9 @@ _STRICTER = {setting.name for setting in SETTINGS if setting.values} - {
 }  # which records more, and denies no call
 
 
-def compare_settings_texts(place: str, file: str, old: bytes | None, new: bytes | None) -> GrantComparison | None:
+def compare_settings_texts_or_none(
+    place: str, file: str, old: bytes | None, new: bytes | None
+) -> GrantComparison | None:
     """Return what a new text of a settings file means for all its users, None if it changes nothing."""
     above = list(_higher_layers(place))
     before, after = (_effective_values(place, file, data, above) for data in (old, new))
@@ -55,7 +57,7 @@ def _higher_layers(place: str) -> "Iterator[Layer]":
     system = Layer(SYSTEM, {}, {})
     with suppress(GrantError):  # an invalid system file locks nothing that is known
         data = read_settings_bytes_or_none(SYSTEM)
-        system = system if data is None else decode_layer(SYSTEM, make_settings_file_path(SYSTEM, None), data)
+        system = system if data is None else decode_layer(SYSTEM, find_settings_file_of_place(SYSTEM, None), data)
     # the project applies to every user, who may override the system's values unless they are locked
     names = system.values if place == USER else system.locked
     yield Layer(SYSTEM, {name: system.values[name] for name in names}, system.sources, system.locked)
@@ -71,7 +73,7 @@ def _effective_values(place: str, file: str, data: bytes | None, above: "list[La
     return values | {LOCKED: own_layer.locked}
 
 
-def compare_settings_with_revision(root: "Root", revision: str) -> GrantComparison | None:
+def compare_settings_with_revision_or_none(root: "Root", revision: str) -> GrantComparison | None:
     """Compare the project's settings with those of a git revision; return None if checks do not change."""
     fields = tuple(_compare_values(_read_values_at_revision(root, revision), _read_current_values(root)))
     return GrantComparison(combine_verdicts(field.verdict for field in fields), fields) if fields else None
@@ -128,6 +130,6 @@ def _parse_values(root: "Root", data: bytes | None) -> "Values":
     if data is None:
         return {}
     try:
-        return decode_layer(PROJECT, make_settings_file_path(PROJECT, root.path), data).values
+        return decode_layer(PROJECT, find_settings_file_of_place(PROJECT, root.path), data).values
     except GrantError:
         return None

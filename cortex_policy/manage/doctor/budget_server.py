@@ -9,9 +9,9 @@ from cortex_policy.core.model import BudgetServerError, Settings, StateError
 from cortex_policy.core.settings import SYSTEM
 from cortex_policy.manage.budget_server import ServerFacts, peek_unused_server_budget, read_server_facts
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, make_error_result
-from cortex_policy.state.budget_choice import read_budgets_key
+from cortex_policy.state.server_budgets_from_settings import read_budgets_key
 from cortex_policy.state.shared_budgets.keys import compute_keyed_hash
-from cortex_policy.state.valid_settings import read_valid_layers
+from cortex_policy.state.valid_settings import read_valid_layers_and_errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _clock_result(facts: ServerFacts) -> CheckResult:
 
 def _lock_result(settings: Settings) -> CheckResult:
     """Check that a server which the system locks cannot be left by another name."""
-    locked = {name for layer in read_valid_layers(None)[0] if layer.place == SYSTEM for name in layer.locked}
+    locked = {name for layer in read_valid_layers_and_errors(None)[0] if layer.place == SYSTEM for name in layer.locked}
     agreed = [*_AGREED, *(_AGREED_IF_LOCAL if settings.budgets_on_error == "local" else ())]
     missing = [name for name in agreed if name not in locked]
     if "budgets.url" in locked and missing:

@@ -15,7 +15,7 @@ from cortex_policy.manage.doctor.result import (
     run_program,
 )
 from cortex_policy.manage.editing.editor_command import choose_editor_command
-from cortex_policy.manage.listing import list_grant_rows
+from cortex_policy.manage.listing import read_all_grant_rows
 from cortex_policy.manage.settings.effective import find_configured_editor
 from cortex_policy.state import Root, find_home_directory_or_empty
 from cortex_policy.state.grants_errors import format_root_option
@@ -94,7 +94,7 @@ def _check_decision(root: Root) -> "Iterator[CheckResult]":
 
 def _readable_rows(root: Root) -> "tuple[GrantRow, ...]":
     try:
-        return list_grant_rows(root)
+        return read_all_grant_rows(root)
     except GrantError:  # the result of the grants says why
         return ()
 

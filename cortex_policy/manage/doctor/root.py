@@ -21,7 +21,7 @@ from cortex_policy.manage.doctor.result import (
     make_error_result,
 )
 from cortex_policy.manage.global_denials import GlobalDenials
-from cortex_policy.manage.listing import list_grant_rows
+from cortex_policy.manage.listing import read_all_grant_rows
 from cortex_policy.manage.stamp.verify import find_stamp_mismatches
 from cortex_policy.manage.unsafe_files import find_group_writer_problems
 from cortex_policy.state import Root
@@ -82,7 +82,7 @@ def _check_stops(denials: GlobalDenials) -> "Iterator[CheckResult]":
 def _check_group_members(root: Root) -> "Iterator[CheckResult]":
     """Yield who else is in a group that may write: a check does not look that up."""
     try:
-        files = [f"{root.tools_path}/{row.id}.json" for row in list_grant_rows(root)]
+        files = [f"{root.tools_path}/{row.id}.json" for row in read_all_grant_rows(root)]
     except GrantError:
         files = []
     problems = find_group_writer_problems(root, files)
@@ -92,7 +92,7 @@ def _check_group_members(root: Root) -> "Iterator[CheckResult]":
 
 def _check_grants(root: Root) -> CheckResult:
     try:
-        rows = list_grant_rows(root)
+        rows = read_all_grant_rows(root)
     except GrantError as error:
         return make_error_result("grants", error)
     broken = [f"{row.id} ({row.state})" for row in rows if row.state in ("invalid", "unsafe")]

@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from cortex_policy.core.model import GrantError
-from cortex_policy.manage.doctor.clock_and_file_system import examine_clock_and_file_system
+from cortex_policy.manage.doctor.clock_and_file_system_of_root import examine_clock_and_file_system_of_root
 from cortex_policy.manage.doctor.pre_commit import examine_pre_commit_hooks
 from cortex_policy.manage.doctor.program_shell_and_editor import examine_program_shell_and_editor
 from cortex_policy.manage.doctor.result import PROBLEM, WARNING, CheckResult
@@ -22,7 +22,7 @@ def run_checks(root: Root | None) -> "Iterator[CheckResult]":
     """Yield the result of each check, of this machine and of a root; None if there is no root here."""
     if root is None:
         yield CheckResult("root", WARNING, "there is no policy root here", "cortex-policy init")
-        yield from examine_clock_and_file_system(None, "")
+        yield from examine_clock_and_file_system_of_root(None, "")
     else:
         yield from _root_checks(root)
     yield from examine_program_shell_and_editor(root)
@@ -39,7 +39,7 @@ def _root_checks(root: Root) -> "Iterator[CheckResult]":
             from cortex_policy.manage.doctor.budget_server import examine_budget_server  # noqa: PLC0415 - few hosts share budgets
 
             yield from examine_budget_server(settings)
-    yield from examine_clock_and_file_system(root, state_dir)
+    yield from examine_clock_and_file_system_of_root(root, state_dir)
     yield examine_pre_commit_hooks(root)
 
 

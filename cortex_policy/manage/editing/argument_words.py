@@ -10,7 +10,7 @@ from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.compare.declarations import accepts_nothing
 from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.text import format_did_you_mean_hint
+from cortex_policy.core.text import format_guess_hint
 from cortex_policy.schema.declaration_keywords import (
     COUNT,
     DECLARATION,
@@ -110,7 +110,7 @@ def _parse_type(text: str) -> str | list[str]:
         if word not in TYPES:
             closest = _OTHER_TYPES.get(word) or find_closest_word(word, TYPES)
             raise UsageError(
-                f"unknown type `{word}`", f"{format_did_you_mean_hint(closest)} {find_keyword_hint('type')}".strip()
+                f"unknown type `{word}`", f"{format_guess_hint(closest)} {find_keyword_hint('type')}".strip()
             )
     return words if len(words) > 1 else words[0]
 

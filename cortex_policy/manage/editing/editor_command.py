@@ -56,7 +56,7 @@ def make_editor_command_for_file(words: list[str], file: str, line: int) -> list
     return [*words, file]
 
 
-def ends_when_file_is_closed(words: list[str]) -> bool:
+def is_terminal_editor(words: list[str]) -> bool:
     """Whether an editor is known to run in the terminal, so that it never ends while the file is open in it.
 
     The name by which it is called says that: vim called `evim` opens a window. Only `editor` stands for another name.

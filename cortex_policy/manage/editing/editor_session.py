@@ -7,14 +7,14 @@ from cortex_policy.manage.editing.edit_loop import DIFF, EDIT, EXIT, SAVE, EditR
 from cortex_policy.manage.editing.validity import find_policy_text_problems
 from cortex_policy.manage.replay.impact import estimate_impact_as_text
 from cortex_policy.manage.transaction.record import is_valid_policy_text
-from cortex_policy.manage.transaction.recovery import check_stamped
+from cortex_policy.manage.transaction.recovery import check_file_stamped
 from cortex_policy.manage.transaction.version_after_write import Version
 from cortex_policy.manage.transaction.writer import GrantWriter, open_grants_for_write
 from cortex_policy.schema.problems import Problem
 from cortex_policy.schema.rule_catalog import NOTE
 from cortex_policy.state import Root
 from cortex_policy.state.comparison_settings import load_settings_for_grant_comparison
-from cortex_policy.state.grants import TrustCheck, make_unread_grant_error
+from cortex_policy.state.grants import TrustCheck, make_grant_read_error
 from cortex_policy.state.policy_files import (
     check_grant_id_or_hooks_toml,
     make_relative_policy_file_path,
@@ -57,11 +57,11 @@ class _EditedPolicyFile:
         if original is None:
             if name == HOOKS_TOML:
                 raise_file_not_found(root, name)
-            raise make_unread_grant_error(FileNotFoundError(None, None, self.path), TrustCheck(root), name)
+            raise make_grant_read_error(FileNotFoundError(None, None, self.path), TrustCheck(root), name)
         if len(original) > MAX_BYTES:
             raise NotDoneError(f"`{self.path}` is larger than {MAX_BYTES} bytes", "fix it by hand")
         self._writer.grants.check_permissions(name)
-        check_stamped(self._writer.grants, name, original)
+        check_file_stamped(self._writer.grants, name, original)
         return original
 
     def first_problem_line(self) -> int:

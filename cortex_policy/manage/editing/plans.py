@@ -15,7 +15,7 @@ from cortex_policy.manage.editing.results import FormatResult, WriteResult, prev
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.editing.validity import require_valid_policy_text
 from cortex_policy.manage.transaction.grant_files import open_grant_files_without_lock
-from cortex_policy.manage.transaction.recovery import check_stamped
+from cortex_policy.manage.transaction.recovery import check_file_stamped
 from cortex_policy.manage.transaction.writer import open_grants_for_preview
 from cortex_policy.state import Root
 from cortex_policy.state.grants import check_grant_id
@@ -55,7 +55,7 @@ def plan_copy_grant(files: "GrantFiles", grant_id: str, other: str) -> Plan:
     _raise_if_grant_exists(files, other)
     require_valid_policy_text(files.root, grant_id, data)
     files.check_permissions(grant_id)  # the copy is stamped, and safe to read: so its bytes must be
-    check_stamped(files, grant_id, data)
+    check_file_stamped(files, grant_id, data)
     return _plan_change(files, other, None, data, files.mode_for_copy(grant_id))
 
 
@@ -70,8 +70,8 @@ def plan_rename_grant(files: "GrantFiles", grant_id: str, other: str) -> Plan:
     _raise_if_grant_exists(files, other)
     if not files.is_owned_by_caller:
         require_valid_policy_text(files.root, grant_id, data)
-    check_stamped(files, grant_id, data)
-    check_stamped(files, other, None)
+    check_file_stamped(files, grant_id, data)
+    check_file_stamped(files, other, None)
     return Plan(other, data, data, preview_change(files.root, other, data, data))
 
 
@@ -145,7 +145,7 @@ def _plan_change(files: "GrantFiles", grant_id: str, old: bytes | None, new: byt
     if new != old:
         if new is not None:  # a removal leaves nothing that could look safe
             files.check_permissions(grant_id)
-        check_stamped(files, grant_id, old)
+        check_file_stamped(files, grant_id, old)
     return Plan(grant_id, old, new, result, mode)
 
 

@@ -5,13 +5,13 @@ import json
 from cortex_policy.core import Value
 from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.decode import DATA_CLASSES, decode_grant, decode_json
-from cortex_policy.core.engine import trim_scope_or_none
+from cortex_policy.core.engine import normalize_scope_or_none
 from cortex_policy.core.json_edit import append_items, insert_member, remove_items, remove_value, replace_value
 from cortex_policy.core.json_text import format_canonical_json
 from cortex_policy.core.json_tree import format_json_pointer
 from cortex_policy.core.model import Grant, Rate, UsageError
 from cortex_policy.core.scopes import suggest_scope_prefix
-from cortex_policy.core.text import format_did_you_mean_hint, join_words_that_fit
+from cortex_policy.core.text import format_guess_hint, join_words_that_fit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _check_edit(edit: GrantEdit) -> None:
     if "" in edit.allow:
         raise UsageError("the name of an action is empty")
     for scope in edit.add_scopes:
-        if trim_scope_or_none(scope) is None:
+        if normalize_scope_or_none(scope) is None:
             raise UsageError(f"the scope `{scope}` can never match", _scope_hint(scope))
     _check_given_once("action", edit.allow + edit.revoke, str)
     _check_given_once("scope", edit.add_scopes + edit.remove_scopes, _normalize_scope)
@@ -104,7 +104,7 @@ def _scope_hint(scope: str) -> str:
     prefix = suggest_scope_prefix(scope)
     if prefix is None:
         return "scopes are paths below the root; an empty fsScope allows any path"
-    return f"scopes are plain path prefixes, relative to the root; {format_did_you_mean_hint(prefix)}"
+    return f"scopes are plain path prefixes, relative to the root; {format_guess_hint(prefix)}"
 
 
 def _edit_actions(actions: tuple[str, ...], edit: GrantEdit) -> tuple[str, ...]:
@@ -150,7 +150,7 @@ def _is_same_grant(left: Grant, right: Grant) -> bool:
 
 def _normalize_scope(scope: str) -> str:
     """Return the form in which scopes are compared: `docs` and `docs/` are the same scope."""
-    return trim_scope_or_none(scope) or scope
+    return normalize_scope_or_none(scope) or scope
 
 
 def _list_hint(what: str, word: str, known: tuple[str, ...]) -> str:
@@ -158,7 +158,7 @@ def _list_hint(what: str, word: str, known: tuple[str, ...]) -> str:
 
 
 def _did_you_mean(word: str, known: tuple[str, ...]) -> str:
-    suggestion = format_did_you_mean_hint(find_closest_word(word, known))
+    suggestion = format_guess_hint(find_closest_word(word, known))
     return f"{suggestion} " if suggestion else ""
 
 

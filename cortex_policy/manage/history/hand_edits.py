@@ -12,7 +12,7 @@ from cortex_policy.manage.diff.grants import (
     read_grant_and_hooks_texts_and_warnings,
 )
 from cortex_policy.manage.history.texts_by_digest import find_texts_by_digest
-from cortex_policy.manage.unsafe_files import summarize_unsafe_files_in_one_sentence
+from cortex_policy.manage.unsafe_files import summarize_unsafe_file_texts
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.comparison_settings import load_settings_for_grant_comparison
@@ -85,7 +85,7 @@ def make_policy_diff_since_stamp(root: Root, grant_id: str | None = None, track:
     if grant_id is not None and not changes:
         same = make_grant_version(grant_id, found.get(grant_id))
         changes = [compare_two_grant_versions(grant_id, same, same)]
-    return PolicyDiff(tuple(changes), len(names) - len(changes), tuple(summarize_unsafe_files_in_one_sentence(faults)))
+    return PolicyDiff(tuple(changes), len(names) - len(changes), tuple(summarize_unsafe_file_texts(faults)))
 
 
 def _digest_of_text_or_error(found: "TextOrError | None") -> str | None:

@@ -9,7 +9,7 @@ from cortex_policy.manage.diff.grants import PolicyDiff
 from cortex_policy.manage.editing.results import WriteResult
 from cortex_policy.manage.history.hand_edits import HandEdit, find_hand_edits
 from cortex_policy.manage.history.texts_by_digest import find_texts_by_digest
-from cortex_policy.manage.history.undo_steps import UndoStep, join_renames
+from cortex_policy.manage.history.undo_step import UndoStep, join_renames
 from cortex_policy.manage.history.writes import (
     find_entries_after_version,
     find_last_undoable_entry,

@@ -49,7 +49,7 @@ class SettingsDocument(Value):
         return value
 
 
-def find_disabling_settings_texts(agent: str, levels: set[str], documents: list[SettingsDocument]) -> "Iterator[str]":
+def describe_disabling_settings(agent: str, levels: set[str], documents: list[SettingsDocument]) -> "Iterator[str]":
     """Yield a sentence for each word in an agent's settings that switches off its hooks of these levels."""
     managed = [document for document in documents if document.target.level == MANAGED]
     for document in documents:

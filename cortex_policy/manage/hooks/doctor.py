@@ -6,7 +6,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import elide_middle, format_count_with_noun, format_message_line
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, make_error_result
 from cortex_policy.manage.hooks.claude_version import examine_claude_version
-from cortex_policy.manage.hooks.doctor_trials import HookTrial, run_each_hook_trial
+from cortex_policy.manage.hooks.doctor_trials import HookTrial, run_trials_of_hook
 from cortex_policy.manage.hooks.hook_command import HookCommand
 from cortex_policy.manage.hooks.install_checks import check_no_settings_in_environment
 from cortex_policy.manage.hooks.runnable_hook_command import make_runnable_hook_command_or_none
@@ -89,7 +89,7 @@ def _check_line(agent: str, hook: InstalledHook, root: str) -> "Iterator[CheckRe
     if line.root not in ("", root):
         yield CheckResult("root", WARNING, f"it uses the grants of `{line.root}`")
     yield _check_rules(line.root or root)
-    for trial in run_each_hook_trial(line, root):
+    for trial in run_trials_of_hook(line, root):
         yield _result_of_trial(line, trial)
 
 

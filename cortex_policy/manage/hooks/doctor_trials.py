@@ -49,7 +49,7 @@ class HookTrial(Value):
     is_blocked: bool
 
 
-def run_each_hook_trial(line: HookCommand, root: str) -> "Iterator[HookTrial]":
+def run_trials_of_hook(line: HookCommand, root: str) -> "Iterator[HookTrial]":
     """Put a line through all trials; a signal kills what runs.
 
     They run in a thread: an exception of a signal while a program starts would leave that one behind.

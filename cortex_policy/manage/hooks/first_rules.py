@@ -1,7 +1,7 @@
 """The first `hooks.toml` of a root: which grant the tools of some agents ask, with comments for the operator."""
 
 from cortex_policy.core import Value
-from cortex_policy.core.hooks.agent_tools import HARMLESS, OTHER, PATCH, READ, SEARCH, SHELL, TOOLS, WRITE
+from cortex_policy.core.hooks.agent_tool_names import HARMLESS, OTHER, PATCH, READ, SEARCH, SHELL, TOOLS, WRITE
 from cortex_policy.manage.editing.new_grant import format_new_grant
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.settings.toml_edit import format_toml_literal

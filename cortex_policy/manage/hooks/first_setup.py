@@ -6,17 +6,17 @@ from contextlib import suppress
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import HOOKS_TOML
+from cortex_policy.core.files_run_later import find_files_run_later
 from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.core.model import CortexPolicyError, Grant, Rate
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.privilege_escalation import find_privilege_escalations
 from cortex_policy.core.scopes import normalize_scope_cached
 from cortex_policy.manage.diff.grants import PolicyDiff
 from cortex_policy.manage.editing.results import WriteResult, preview_change
 from cortex_policy.manage.hooks.first_rules import make_first_grant_texts, make_first_rules_text
 from cortex_policy.manage.hooks.targets import find_agent_directory_of_user
-from cortex_policy.manage.transaction.recovery import check_stamped
+from cortex_policy.manage.transaction.recovery import check_file_stamped
 from cortex_policy.manage.transaction.writer import make_write_error, open_grants_for_preview, open_grants_for_write
 from cortex_policy.state import Root
 from cortex_policy.state.grants_errors import format_root_option
@@ -110,7 +110,7 @@ def _plan_setup(files: "GrantFiles", agents: tuple[str, ...]) -> tuple[dict[str,
     """Return the text of each file to write, and what they mean; raise what a write would raise."""
     texts = _first_texts(files.root, agents, files.read)
     for name in texts:
-        check_stamped(files, name, None)
+        check_file_stamped(files, name, None)
     stamp = read_stamp(files.root)
     steps = tuple(preview_change(files.root, name, None, text) for name, text in texts.items())
     return texts, FirstSetup(agents, stamp.version if stamp is not None else 0, steps)
@@ -138,4 +138,4 @@ def find_safe_write_scopes(root: Root) -> tuple[str, ...]:
 
 def _is_writable_scope(name: str) -> bool:
     is_scope = not name.startswith(".") and normalize_scope_cached(name) == name and name.isprintable()
-    return is_scope and not find_privilege_escalations(Grant("", "-", ("write",), Rate(1), {}, fs_scope=(name,)))
+    return is_scope and not find_files_run_later(Grant("", "-", ("write",), Rate(1), {}, fs_scope=(name,)))

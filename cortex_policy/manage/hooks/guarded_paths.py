@@ -8,7 +8,7 @@ from cortex_policy.core.toml import decode_toml
 from cortex_policy.manage.editing.results import WriteResult, preview_change
 from cortex_policy.manage.editing.validity import require_valid_policy_text
 from cortex_policy.manage.settings.toml_edit import format_toml_literal
-from cortex_policy.manage.transaction.recovery import check_stamped
+from cortex_policy.manage.transaction.recovery import check_file_stamped
 from cortex_policy.manage.transaction.writer import open_grants_for_preview, open_grants_for_write
 from cortex_policy.state import Root
 from cortex_policy.state.grants_errors import format_root_option
@@ -26,7 +26,7 @@ _GUARD = re.compile(r"^[ \t]*guard[ \t]*=[ \t]*\[", re.MULTILINE)
 _REST_OF_LINE = re.compile(r"[ \t]*(?:#[^\n]*)?\r?\n")
 
 
-def preview_guarded_paths(root: Root, paths: "Iterable[str]") -> WriteResult:
+def preview_add_guarded_paths(root: Root, paths: "Iterable[str]") -> WriteResult:
     """Return what `add_guarded_paths` would write, without a lock."""
     with open_grants_for_preview(root) as files:
         return _plan_guarded_paths(files, paths)[2]
@@ -59,7 +59,7 @@ def _plan_guarded_paths(files: "GrantFiles", paths: "Iterable[str]") -> tuple[by
     require_valid_policy_text(root, HOOKS_TOML, new, "name absolute paths")
     if new != old:
         files.check_permissions(HOOKS_TOML)
-        check_stamped(files, HOOKS_TOML, old)
+        check_file_stamped(files, HOOKS_TOML, old)
     return old, new, preview_change(root, HOOKS_TOML, old, new)
 
 

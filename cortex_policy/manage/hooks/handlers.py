@@ -25,12 +25,12 @@ class HandlerPlace(Value):
         return not isinstance(others, list) or len(others) == 1
 
 
-def list_all_handlers(document: JsonText) -> list[HandlerPlace]:
+def list_handlers_of_all_events(document: JsonText) -> list[HandlerPlace]:
     """Return the handlers of all events, in order; raise NotDoneError for a key that is there twice.
 
     Of two lists of one event an agent reads one, and of two commands of one handler.
     """
-    hooks = find_unique_member_or_none(document.tree, HOOKS_KEY)
+    hooks = find_member_or_none(document.tree, HOOKS_KEY)
     for node in hooks.walk() if hooks is not None else ():
         if node.kind == "object":
             _raise_if_key_twice(node)
@@ -41,7 +41,7 @@ def list_all_handlers(document: JsonText) -> list[HandlerPlace]:
     return places
 
 
-def find_unique_member_or_none(node: JsonNode, key: str) -> JsonNode | None:
+def find_member_or_none(node: JsonNode, key: str) -> JsonNode | None:
     """Return the member of a key, None if there is none; raise NotDoneError if it is there twice."""
     found = [child for child in node.children if child.key == key]
     if len(found) > 1:
@@ -52,14 +52,14 @@ def find_unique_member_or_none(node: JsonNode, key: str) -> JsonNode | None:
 def _raise_if_key_twice(node: JsonNode) -> None:
     keys = [child.key for child in node.children]
     for key in keys if len(set(keys)) < len(keys) else ():
-        find_unique_member_or_none(node, key or "")
+        find_member_or_none(node, key or "")
 
 
 def _handlers_in(document: JsonText, node: JsonNode, number: int, event: str) -> list[HandlerPlace]:
     group = document.to_python(node)
     if not isinstance(group, dict):
         return []
-    inner = find_unique_member_or_none(node, HOOKS_KEY)
+    inner = find_member_or_none(node, HOOKS_KEY)
     if inner is None or inner.kind != "array":
         return [HandlerPlace(group, group, event, (number, 0), node, node)]
     handlers = [(index, child, document.to_python(child)) for index, child in enumerate(inner.children)]

@@ -9,7 +9,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.operator_commands import quote_for_shell
 from cortex_policy.manage.hooks.disabling_settings import HOOK_NAME
 from cortex_policy.manage.hooks.targets import AGENT_FILES, MANAGED, PROJECT, HookTarget
-from cortex_policy.manage.hooks.watchdog import format_watchdog_command, make_watchdog_prefix_words
+from cortex_policy.manage.hooks.watchdog import make_watchdog_prefix_words, wrap_in_watchdog
 from cortex_policy.state import compute_sha256_hex, find_home_directory_or_empty
 
 DEADLINE_SECONDS = 8
@@ -74,10 +74,10 @@ def make_hook_command_words(target: HookTarget, root: str) -> tuple[str, ...]:
     for word in (*words, root):
         if not word.isprintable() or set(_UNSAFE) & set(word):
             raise NotDoneError(f"`{word}` has characters that a shell may expand", "use a path without them")
-    return (*words, "--root", where, "--deadline", str(DEADLINE_SECONDS), "--install", make_install_tag(target))
+    return (*words, "--root", where, "--deadline", str(DEADLINE_SECONDS), "--install", make_hook_tag_for_target(target))
 
 
-def make_install_tag(target: HookTarget) -> str:
+def make_hook_tag_for_target(target: HookTarget) -> str:
     """Return the tag of the line in a settings file: the same again for the same file."""
     return f"{target.agent}-{target.level}-{compute_sha256_hex(os.fsencode(target.file))[:8]}"
 
@@ -112,7 +112,7 @@ def _make_handler(agent: str, words: "tuple[str, ...]", *, is_shell: bool) -> "d
         return {"type": "command", "command": line, "timeout": TIMEOUT_SECONDS, "onFailure": "block"}
     if agent == "cursor":
         return {"command": line, "timeout": TIMEOUT_SECONDS, "failClosed": True}
-    wrapped = format_watchdog_command(line)
+    wrapped = wrap_in_watchdog(line)
     if agent == "copilot":
         program, *arguments = (*make_watchdog_prefix_words(), *words)
         command = {"command": wrapped} if is_shell else {"exec": program, "args": arguments}

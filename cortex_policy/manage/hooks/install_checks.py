@@ -8,7 +8,7 @@ from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import OTHER_VARIABLES, PREFIX, SHARED_VARIABLES
 from cortex_policy.core.text import format_os_error, join_words_that_fit
-from cortex_policy.manage.hooks.guarded_paths import add_guarded_paths, preview_guarded_paths
+from cortex_policy.manage.hooks.guarded_paths import add_guarded_paths, preview_add_guarded_paths
 from cortex_policy.manage.hooks.hook_entry import find_interpreter_and_script
 from cortex_policy.manage.hooks.targets import (
     AGENT_FILES,
@@ -90,7 +90,9 @@ def check_program_starts() -> None:
     )
 
 
-def find_additional_paths_to_guard(target: HookTarget, path: str, environment: "Mapping[str, str]") -> tuple[str, ...]:
+def find_paths_not_guarded_by_default(
+    target: HookTarget, path: str, environment: "Mapping[str, str]"
+) -> tuple[str, ...]:
     """Return what `guard` of hooks.toml needs for a settings file, whose real path is given.
 
     It needs the file and its directory, unless they are where agents have them by default: the hook guards those names
@@ -108,7 +110,7 @@ def find_additional_paths_to_guard(target: HookTarget, path: str, environment: "
 def check_paths_can_be_guarded(root: Root, paths: tuple[str, ...]) -> None:
     """Raise what `guard_paths_if_rules_exist` would raise, and write nothing."""
     if paths and _has_hooks_file(root):
-        preview_guarded_paths(root, paths)
+        preview_add_guarded_paths(root, paths)
 
 
 def guard_paths_if_rules_exist(root: Root, paths: tuple[str, ...]) -> None:

@@ -5,7 +5,7 @@ from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.json_tree import find_line_and_column
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.hooks import codex_requirements_edit, settings_edit
-from cortex_policy.manage.hooks.handlers import list_all_handlers
+from cortex_policy.manage.hooks.handlers import list_handlers_of_all_events
 from cortex_policy.manage.hooks.hook_entry import (
     HookEntry,
     find_managed_dir_for_codex,
@@ -89,7 +89,7 @@ def _to_change(target: HookTarget, file: AgentSettingsFile, text: str | None) ->
 def _add_entry(text: str | None, target: HookTarget, entry: HookEntry) -> str | None:
     if text is not None and text.strip(f" \t\r\n{BOM}"):
         check_json_syntax_for_agent(target, text)
-        ours = [place for place in list_all_handlers(parse_jsonc(text)) if is_own_hook_handler(place.handler)]
+        ours = [place for place in list_handlers_of_all_events(parse_jsonc(text)) if is_own_hook_handler(place.handler)]
         if len(ours) == 1 and (ours[0].event, ours[0].group) == (entry.event, entry.value):
             return text
     return settings_edit.add_entry_to_text(_remove_our_lines(text, target), entry.event, entry.value, entry.others)

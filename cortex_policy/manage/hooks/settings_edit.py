@@ -10,7 +10,12 @@ import re
 
 from cortex_policy.core.json_tree import JsonNode
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.hooks.handlers import HOOKS_KEY, HandlerPlace, find_unique_member_or_none, list_all_handlers
+from cortex_policy.manage.hooks.handlers import (
+    HOOKS_KEY,
+    HandlerPlace,
+    find_member_or_none,
+    list_handlers_of_all_events,
+)
 from cortex_policy.manage.hooks.json_layout import (
     CREATED,
     Layout,
@@ -45,10 +50,10 @@ def add_entry_to_text(text: str | None, event: str, entry: object, others: "dict
         if not _has_member(document, root, key, value):
             member = f'"{key}": {json.dumps(value)}'
             raise NotDoneError(f"it has no `{member}`, so the hook would not run", "add that first")
-    hooks = find_unique_member_or_none(root, HOOKS_KEY)
+    hooks = find_member_or_none(root, HOOKS_KEY)
     if hooks is None:
         return _insert_value(document, root, HOOKS_KEY, {event: [entry]})
-    entries = find_unique_member_or_none(_require_kind(hooks, "object", f"`{HOOKS_KEY}`"), event)
+    entries = find_member_or_none(_require_kind(hooks, "object", f"`{HOOKS_KEY}`"), event)
     if entries is None:
         return _insert_value(document, hooks, event, [entry])
     return _insert_value(document, _require_kind(entries, "array", f"`{HOOKS_KEY}.{event}`"), None, entry)
@@ -58,7 +63,7 @@ def remove_entries_from_text(text: str, is_ours: "IsOurs", others: "dict[str, ob
     """Remove the handlers that are ours, with all that was made for them; None if that is the whole file."""
     while text.strip(_BLANKS + BOM):
         document = parse_jsonc(text)
-        ours = [place for place in list_all_handlers(document) if is_ours(place.handler)]
+        ours = [place for place in list_handlers_of_all_events(document) if is_ours(place.handler)]
         if not ours:
             break
         created = _new_document_text({ours[0].event: [ours[0].group]}, others)
@@ -78,7 +83,7 @@ def _new_document_text(events: "dict[str, object]", others: "dict[str, object]")
 
 def _has_member(document: JsonText, root: JsonNode, key: str, value: object) -> bool:
     """Whether an object has a member with this value, or with an object that has its members."""
-    node = find_unique_member_or_none(root, key)
+    node = find_member_or_none(root, key)
     found = document.to_python(node) if node is not None else None
     if isinstance(found, dict) and isinstance(value, dict):
         return value.items() <= found.items()
@@ -118,8 +123,8 @@ def _outermost_made_for(document: JsonText, place: HandlerPlace) -> JsonNode:
     """Return the outermost value that was made for a handler: itself, its group, or the brackets around that."""
     if not place.is_alone:
         return place.node
-    inner, hooks = place.group_node, find_unique_member_or_none(document.tree, HOOKS_KEY)
-    for outer in (find_unique_member_or_none(hooks, place.event) if hooks is not None else None, hooks):
+    inner, hooks = place.group_node, find_member_or_none(document.tree, HOOKS_KEY)
+    for outer in (find_member_or_none(hooks, place.event) if hooks is not None else None, hooks):
         if outer is None or len(outer.children) > 1 or not _is_made_for(document, outer, inner):
             break
         inner = outer

@@ -13,7 +13,7 @@ from cortex_policy.state.atomic_write import create_file_atomically, replace_fil
 from cortex_policy.state.safe_directories import (
     is_private_path,
     make_directory,
-    open_directory_below,
+    open_child_directory,
     open_directory_without_links,
 )
 
@@ -89,7 +89,7 @@ def _open_directory(path: str) -> int:
         above = descriptor
         try:
             make_directory(above, name)
-            descriptor = open_directory_below(above, name)
+            descriptor = open_child_directory(above, name)
         finally:
             os.close(above)
     return descriptor

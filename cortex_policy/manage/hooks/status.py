@@ -10,8 +10,8 @@ from cortex_policy.core.text import join_words_that_fit
 from cortex_policy.manage.hooks import codex_requirements_edit, codex_trust
 from cortex_policy.manage.hooks.agent_settings_sources import list_settings_files_by_level
 from cortex_policy.manage.hooks.copilot_trust import is_trusted_folder
-from cortex_policy.manage.hooks.disabling_settings import SettingsDocument, find_disabling_settings_texts
-from cortex_policy.manage.hooks.handlers import HandlerPlace, list_all_handlers
+from cortex_policy.manage.hooks.disabling_settings import SettingsDocument, describe_disabling_settings
+from cortex_policy.manage.hooks.handlers import HandlerPlace, list_handlers_of_all_events
 from cortex_policy.manage.hooks.hook_entry import PROJECT_VARIABLE, make_hook_entry_for_target
 from cortex_policy.manage.hooks.installation import check_json_syntax_for_agent
 from cortex_policy.manage.hooks.jsonc import BOM, parse_jsonc
@@ -87,7 +87,7 @@ def _read_document(target: HookTarget) -> SettingsDocument | _UnreadFile:
             return SettingsDocument(target, {}, ())
         check_json_syntax_for_agent(target, text)
         document = parse_jsonc(text)
-        return SettingsDocument(target, document.to_python(document.tree), tuple(list_all_handlers(document)))
+        return SettingsDocument(target, document.to_python(document.tree), tuple(list_handlers_of_all_events(document)))
     except (NotDoneError, MalformedError) as error:
         why = error.detail if isinstance(error, NotDoneError) else str(error)
         sentence = f"{AGENT_FILES[target.agent].title} does not read `{target.file}`: {why}"
@@ -132,7 +132,7 @@ def _problem_sentences(
     agent: str, hooks: tuple[InstalledHook, ...], documents: list[SettingsDocument]
 ) -> "Iterator[str]":
     title = AGENT_FILES[agent].title
-    yield from find_disabling_settings_texts(agent, {hook.level for hook in hooks}, documents)
+    yield from describe_disabling_settings(agent, {hook.level for hook in hooks}, documents)
     for hook in hooks:
         if hook.trust and hook.trust != codex_trust.TRUSTED:
             yield f"{title} skips the line in `{hook.file}`: it is {hook.trust}; {_TRUST_IT[agent]}"

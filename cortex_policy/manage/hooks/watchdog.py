@@ -36,7 +36,7 @@ exit 2"""
 _START = "hook_exec=${BASH_VERSION-exec}; hook_exec=${hook_exec%%[0-9]*}; $hook_exec "
 
 
-def format_watchdog_command(program: str, seconds: float = WATCHDOG_SECONDS) -> str:
+def wrap_in_watchdog(program: str, seconds: float = WATCHDOG_SECONDS) -> str:
     """Return shell text that runs a command line of one program, and ends it after some seconds."""
     return f"{_START}{' '.join(map(quote_for_shell, make_watchdog_prefix_words(seconds)))} {program}"
 

@@ -111,7 +111,7 @@ def find_writable_repository(path: str) -> str:
     return top
 
 
-def write_pre_commit_configuration(root: "Root", top: str) -> HookConfiguration:
+def create_pre_commit_configuration(root: "Root", top: str) -> HookConfiguration:
     """Write a configuration with the hooks of a root at the top of its repository; keep an existing one."""
     file, below = f"{top.rstrip('/')}/{CONFIGURATION}", os.path.relpath(root.path, top)
     block = indent(_hooks_block(below), "  ")

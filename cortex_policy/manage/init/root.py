@@ -13,14 +13,14 @@ from cortex_policy.manage.init.merge_driver import MergeDriver, check_git_reposi
 from cortex_policy.manage.init.pre_commit import (
     MADE,
     HookConfiguration,
+    create_pre_commit_configuration,
     find_writable_repository,
-    write_pre_commit_configuration,
 )
 from cortex_policy.manage.transaction.writer import open_grants_for_write
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state.grants import may_hold_policy
 from cortex_policy.state.missing_directory import format_mkdir_hint
-from cortex_policy.state.safe_directories import make_directory, open_directory_below, open_directory_without_links
+from cortex_policy.state.safe_directories import make_directory, open_child_directory, open_directory_without_links
 from cortex_policy.state.writer_lock import NO_WAIT, LockWait
 
 EXAMPLE = "example"
@@ -50,7 +50,7 @@ def init_root(
         check_git_repository(path)
     root = Root(path, trusts_owner=named is not None)
     created = _create_missing(root, lock_wait)
-    hooks = write_pre_commit_configuration(root, top) if top is not None else None
+    hooks = create_pre_commit_configuration(root, top) if top is not None else None
     driver = install_merge_driver(root) if with_driver else None
     created += [one.file for one in (hooks, driver) if one is not None and one.status == MADE]
     return InitResult(root, tuple(created), hooks, driver)
@@ -112,7 +112,7 @@ def _make_directories(path: str) -> None:
     above = open_directory_without_links(path)
     try:
         make_directory(above, ".cortex")
-        below = open_directory_below(above, ".cortex")
+        below = open_child_directory(above, ".cortex")
         try:
             make_directory(below, "policy")
         finally:

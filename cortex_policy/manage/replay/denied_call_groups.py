@@ -14,7 +14,7 @@ from cortex_policy.manage.replay.missing_permissions import (
     ArgumentChange,
     MissingPermissions,
     find_missing_permissions_or_why_not,
-    find_smallest_scopes_or_why_not,
+    find_scopes_for_path_or_why_not,
     merge_scopes,
     select_outermost_scopes,
 )
@@ -237,7 +237,7 @@ def _scopes_of_unresolved(data: "dict[str, Any]") -> tuple[str, ...] | str:
             return "one of its paths is invalid"
         path, below = collapse_path(given if given.startswith("/") else f"{cwd}/{given}"), root.rstrip("/") + "/"
         relative = path.removeprefix(below) if path.startswith(below) else None
-        scopes = find_smallest_scopes_or_why_not(ResolvedPath(argument, given, relative, relative, path))
+        scopes = find_scopes_for_path_or_why_not(ResolvedPath(argument, given, relative, relative, path))
         if isinstance(scopes, str):
             return scopes
         all_scopes |= dict.fromkeys(scopes)

@@ -4,7 +4,7 @@ import os
 
 from cortex_policy.core import Value
 from cortex_policy.core.arguments import find_first_argument_violation_text
-from cortex_policy.core.engine import find_path_syntax_problem, find_violation_text_of_one_path, trim_scope_or_none
+from cortex_policy.core.engine import find_path_syntax_problem, find_violation_text_of_one_path, normalize_scope_or_none
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     APPROVAL_REQUIRED,
@@ -170,14 +170,14 @@ def _find_missing_scopes(grant: Grant, data: "dict[str, Any]") -> tuple[str, ...
             return "one of its paths is invalid"
         if not find_violation_text_of_one_path(grant.fs_scope, path):
             continue
-        scopes = find_smallest_scopes_or_why_not(path)
+        scopes = find_scopes_for_path_or_why_not(path)
         if isinstance(scopes, str):
             return scopes
         all_scopes |= dict.fromkeys(scopes)
     return tuple(all_scopes) or "a path is required"
 
 
-def find_smallest_scopes_or_why_not(path: ResolvedPath) -> list[str] | str:
+def find_scopes_for_path_or_why_not(path: ResolvedPath) -> list[str] | str:
     """Return the smallest scopes that cover a path in both spellings, or why there are none."""
     if path.protected_reason:
         return "a path that governs grants is in no scope"
@@ -188,7 +188,7 @@ def find_smallest_scopes_or_why_not(path: ResolvedPath) -> list[str] | str:
         if relative is None:
             return "one of its paths leads out of the root"
         scope = relative.rpartition("/")[0] or relative
-        if not relative or trim_scope_or_none(scope) is None or scope.casefold().split("/")[0] == ".cortex":
+        if not relative or normalize_scope_or_none(scope) is None or scope.casefold().split("/")[0] == ".cortex":
             return "only the whole root could be a scope for one of its paths"
         scopes.append(scope)
     return scopes

@@ -127,7 +127,7 @@ def replay_logged_calls(
     )
 
 
-def load_all_current_or_all_proposed_grants(root: Root, proposed: str | None = None) -> "GrantsById":
+def load_grants_of_root_or_dir_or_revision(root: Root, proposed: str | None = None) -> "GrantsById":
     """Return the current grants of a root, or those of a directory or a git revision.
 
     A directory is one that holds grants, or a root. Raises UsageError or NotDoneError for a word that is neither.

@@ -4,10 +4,10 @@ import os
 
 from cortex_policy.core.model import CortexPolicyError, GrantError, Settings, StateError
 from cortex_policy.core.settings import ENVIRONMENT, SYSTEM
-from cortex_policy.manage.global_denials import find_denials_if_settings_apply
+from cortex_policy.manage.global_denials import find_denials_caused_by_settings
 from cortex_policy.state import Root
-from cortex_policy.state.settings import decode_layer, make_settings_file_path, merge_settings_layers
-from cortex_policy.state.valid_settings import read_valid_layers
+from cortex_policy.state.settings import decode_layer, find_settings_file_of_place, merge_settings_layers
+from cortex_policy.state.valid_settings import read_valid_layers_and_errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ def _denials_with_text(place: str, root: Root | None, text: bytes) -> list[Corte
         return [error]
     if place == SYSTEM:
         settings = _without_files_of_others(settings)
-    return [*find_denials_if_settings_apply(root, settings), *_secret_denials(settings)]
+    return [*find_denials_caused_by_settings(root, settings), *_secret_denials(settings)]
 
 
 def _settings_with(place: str, root: Root | None, text: bytes) -> Settings:
     path = root.path if root is not None else None
-    new = decode_layer(place, make_settings_file_path(place, path), text)
-    layers = [layer for layer in read_valid_layers(path)[0] if layer.place != ENVIRONMENT]
+    new = decode_layer(place, find_settings_file_of_place(place, path), text)
+    layers = [layer for layer in read_valid_layers_and_errors(path)[0] if layer.place != ENVIRONMENT]
     return merge_settings_layers([new if layer.place == place else layer for layer in layers])
 
 
@@ -46,7 +46,7 @@ def _secret_denials(settings: Settings) -> "Iterator[CortexPolicyError]":
     """Yield why a secret of shared budgets cannot be read; the server itself may be started later."""
     if settings.budgets_url is None:
         return
-    from cortex_policy.state.budget_choice import read_budgets_key, read_budgets_password_or_empty  # noqa: PLC0415 - few hosts share budgets
+    from cortex_policy.state.server_budgets_from_settings import read_budgets_key, read_budgets_password_or_empty  # noqa: PLC0415 - few hosts share budgets
 
     for read, is_named in (
         (read_budgets_key, settings.budgets_key_file),

@@ -8,7 +8,7 @@ from cortex_policy.state import Root, find_default_rate_state_directory
 from cortex_policy.state.approval_store import NAME as APPROVALS
 from cortex_policy.state.settings import read_layers, read_setting
 from cortex_policy.state.settings_errors import make_known_name_hint
-from cortex_policy.state.valid_settings import read_valid_layers
+from cortex_policy.state.valid_settings import read_valid_layers_and_errors
 
 
 def find_setting_definition(name: str) -> Setting:
@@ -26,7 +26,7 @@ def resolve_settings(root: Root | None) -> list[EffectiveSetting]:
 
 def resolve_settings_and_errors(root: Root | None) -> tuple[list[EffectiveSetting], list[GrantError]]:
     """Return the same for settings some of which are invalid, and an error for each that is."""
-    layers, errors = read_valid_layers(root.path if root is not None else None)
+    layers, errors = read_valid_layers_and_errors(root.path if root is not None else None)
     return _with_paths(resolve_all_settings(layers)), errors
 
 

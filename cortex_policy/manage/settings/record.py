@@ -3,7 +3,7 @@
 from cortex_policy.core.compare.verdicts import SAME
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.settings import LOCKED
-from cortex_policy.manage.diff.settings import compare_settings_texts
+from cortex_policy.manage.diff.settings import compare_settings_texts_or_none
 from cortex_policy.state.control_command_record import CommandRecord, make_begun_command_record
 from cortex_policy.state.settings import decode_layer
 from cortex_policy.state.settings_errors import quote_value
@@ -11,7 +11,7 @@ from cortex_policy.state.settings_errors import quote_value
 
 def make_settings_change_record(command: str, place: str, file: str, old: bytes | None, new: bytes) -> CommandRecord:
     """Return the record of a command that replaces the old text of a settings file by a new one."""
-    meaning = compare_settings_texts(place, file, old, new)
+    meaning = compare_settings_texts_or_none(place, file, old, new)
     before, after = _values_in_text(place, file, old or b""), _values_in_text(place, file, new)
     changed = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     said = {name: f"{_value_text(before, name)} becomes {_value_text(after, name)}" for name in changed}

@@ -19,7 +19,7 @@ from cortex_policy.core.settings import (
 )
 from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.diff.grants import wrap_settings_comparison_as_grant_diff
-from cortex_policy.manage.diff.settings import compare_settings_texts
+from cortex_policy.manage.diff.settings import compare_settings_texts_or_none
 from cortex_policy.manage.path_names import find_existing_part
 from cortex_policy.manage.settings.consequences import find_new_global_denial_error_or_none
 from cortex_policy.manage.settings.effective import find_setting_definition
@@ -36,7 +36,7 @@ from cortex_policy.state.settings import (
     NAME,
     decode_layer,
     find_settings_directory_of_place,
-    make_settings_file_path,
+    find_settings_file_of_place,
     open_settings_directory,
     read_settings_bytes_in_directory,
     read_settings_bytes_or_none,
@@ -72,7 +72,7 @@ class SettingsFile(Value):
     @property
     def file(self) -> str:
         """The absolute path of the file, which may not exist yet."""
-        return make_settings_file_path(self.place, self.root_path)
+        return find_settings_file_of_place(self.place, self.root_path)
 
 
 class SettingsWrite(Value):
@@ -116,7 +116,7 @@ def remove_setting_from_file(
 
 def find_widening(target: SettingsFile, old: bytes | None, new: bytes) -> "GrantDiff | None":
     """Return what a new text means if it may allow more than the old one, else None."""
-    meaning = compare_settings_texts(target.place, target.file, old, new)
+    meaning = compare_settings_texts_or_none(target.place, target.file, old, new)
     return wrap_settings_comparison_as_grant_diff(meaning) if meaning is not None and widens(meaning.verdict) else None
 
 

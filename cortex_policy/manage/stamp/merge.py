@@ -75,7 +75,7 @@ def _merge_sides(
     digests, texts = read_digests_and_differing_bytes(lock, before)
     if current is None:
         finish_interrupted_entry(history, digests)
-    grants, unstamped = find_digests_stamped_by_either_side(sides, later, digests)
+    grants, unstamped = find_merged_digests_and_unstamped(sides, later, digests)
     for grant_id in unstamped:
         _raise_if_text_invalid(root, grant_id, texts.get(grant_id))
     changed = {name: text for name, text in texts.items() if grants.get(name) != before.digests.get(name)}
@@ -92,7 +92,7 @@ def _merge_sides(
     return MergeResult(new, is_written=True, diff=diff, unstamped=unstamped)
 
 
-def find_digests_stamped_by_either_side(
+def find_merged_digests_and_unstamped(
     sides: MergeSides, current: Stamp | None, digests: "Mapping[str, str]"
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """Return the digests of a merged stamp, and the grants that differ from it, from the digests of all grants.

@@ -15,7 +15,7 @@ from cortex_policy.state.stamp import Stamp
 POLL_SECONDS = 0.05
 
 
-def wait_for_version(root: Root, version: int, timeout_seconds: float | None = None) -> Stamp:
+def wait_until_stamp_has_version(root: Root, version: int, timeout_seconds: float | None = None) -> Stamp:
     """Wait until the stamp has at least a version, and return it; raise NotDoneError at the time-out, if any."""
     deadline = None if timeout_seconds is None else monotonic() + timeout_seconds
     while True:

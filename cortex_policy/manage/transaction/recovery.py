@@ -43,7 +43,7 @@ def _stamp_after_recovery(stamp: Stamp, files: GrantFiles) -> Stamp:
     return Stamp(stamp.version + bool(completed), update_digests(stamp.digests, completed), {})
 
 
-def check_stamped(files: GrantFiles, name: str, data: bytes | None) -> None:
+def check_file_stamped(files: GrantFiles, name: str, data: bytes | None) -> None:
     """Raise GrantError (23) if a file differs from its stamp: a write would be refused."""
     stamp = read_supported_stamp_or_none(files.policy)
     if stamp is not None:

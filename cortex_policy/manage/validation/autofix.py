@@ -10,7 +10,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.transaction.version_after_write import NO_STAMP, NOT_WRITTEN, Version
 from cortex_policy.manage.transaction.writer import open_grants_for_write
-from cortex_policy.schema.lint import lint_and_apply_safe_fixes
+from cortex_policy.schema.lint import apply_safe_fixes_to_bytes
 from cortex_policy.state import Root, read_all
 from cortex_policy.state.atomic_write import replace_file_atomically
 from cortex_policy.state.comparison_settings import load_settings_for_grant_comparison
@@ -49,7 +49,7 @@ def fix_files(
             )
             try:
                 fix = partial(
-                    lint_and_apply_safe_fixes,
+                    apply_safe_fixes_to_bytes,
                     codes=codes,
                     settings=load_settings_for_grant_comparison(target.root or None),
                 )

@@ -5,7 +5,7 @@ import os
 from cortex_policy.core.engine import find_matching_scope
 from cortex_policy.core.json_text import format_ascii_json
 from cortex_policy.core.json_tree import format_json_pointer
-from cortex_policy.core.text import format_did_you_mean_hint
+from cortex_policy.core.text import format_guess_hint
 from cortex_policy.core.unicode_equivalence import format_normal_form_difference, to_nfc
 from cortex_policy.manage.editor_schema import LINK
 from cortex_policy.manage.validation.targets import format_root_option_for_cwd
@@ -64,7 +64,7 @@ class ScopeChecker:
             return (
                 "scope-case",
                 f"is spelled `{similar}` in the tree, and case counts",
-                format_did_you_mean_hint(similar),
+                format_guess_hint(similar),
             )
         return (
             "scope-absent",

@@ -17,7 +17,7 @@ from cortex_policy.schema.problems import Problem, make_file_problem
 from cortex_policy.schema.rule_catalog import HOOK_ERRORS, RULES, expand_code_or_group
 from cortex_policy.state import Root
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
-from cortex_policy.state.settings import MAX_BYTES, NAME, decode_layer, make_settings_file_path
+from cortex_policy.state.settings import MAX_BYTES, NAME, decode_layer, find_settings_file_of_place
 from cortex_policy.state.settings_errors import make_invalid_settings_error
 
 TYPE_CHECKING = False
@@ -91,7 +91,7 @@ class Suppressions:
                 if is_reported and (root, pattern, word) not in used:
                     message = f"`{word}` is suppressed for `{pattern}`, but not found there"
                     yield make_file_problem(
-                        make_path_relative_if_below_cwd(make_settings_file_path(PROJECT, root)),
+                        make_path_relative_if_below_cwd(find_settings_file_of_place(PROJECT, root)),
                         "settings-unused",
                         message,
                         "remove it",
@@ -109,7 +109,7 @@ class Suppressions:
         return _Project(root, find_codes_to_report(select, ignore), tuple(pairs))
 
     def _read_settings(self, root: str) -> "Mapping[str, Any]":
-        trust, file = TrustCheck(Root(root, trusts_owner=True)), make_settings_file_path(PROJECT, root)
+        trust, file = TrustCheck(Root(root, trusts_owner=True)), find_settings_file_of_place(PROJECT, root)
         try:
             with PolicyDirectory(trust) as policy:
                 data = policy.read(NAME, MAX_BYTES + 1)

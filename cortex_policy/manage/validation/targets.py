@@ -94,7 +94,7 @@ def _find_same_root(path: str) -> Root | None:
     return found if found.path == path else None
 
 
-def make_absolute_path_as_kernel_reads_it(word: str) -> str:
+def resolve_dot_dot_as_kernel_does(word: str) -> str:
     """Return the absolute path of a word as the kernel reads it: it follows a link before the `..` after it."""
     try:
         path = os.path.abspath(word)
@@ -109,7 +109,7 @@ def make_absolute_path_as_kernel_reads_it(word: str) -> str:
 def _file_target(word: str) -> ValidationTarget:
     if word == STDIN:
         return ValidationTarget(STDIN, "<stdin>")
-    path, grant_id = make_absolute_path_as_kernel_reads_it(word), _policy_name_of_file(word)
+    path, grant_id = resolve_dot_dot_as_kernel_does(word), _policy_name_of_file(word)
     seen = os.path.normpath(word)
     if os.path.abspath(seen) != path:
         seen = path
@@ -122,7 +122,7 @@ def _directory_targets(word: str, problems: list[Problem]) -> "tuple[list[Valida
 
     INVARIANT: the name `.cortex` makes a root, link or not, so that nothing that `check` refuses is skipped.
     """
-    top = make_absolute_path_as_kernel_reads_it(word)
+    top = resolve_dot_dot_as_kernel_does(word)
     roots, others = _roots_of_policy(top), []
 
     def report_error(error: OSError) -> None:

@@ -6,11 +6,11 @@ from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.core.model import UsageError
 from cortex_policy.manage.settings_problems import CODE
 from cortex_policy.manage.unsafe_files import find_permission_problems
-from cortex_policy.manage.validation.calls_without_scope_check import find_calls_without_scope_check_problems
 from cortex_policy.manage.validation.grant_file import FileInspector
 from cortex_policy.manage.validation.process_pool import map_in_processes
 from cortex_policy.manage.validation.root_problems import find_problems_of_grants_sharing_budgets, find_root_problems
 from cortex_policy.manage.validation.rule_selection_and_suppressions import Suppressions
+from cortex_policy.manage.validation.scope_skipping_settings import find_scope_skipping_setting_problems
 from cortex_policy.manage.validation.targets import (
     STDIN,
     ValidationTargets,
@@ -73,7 +73,7 @@ def _find_problems(targets: ValidationTargets, reports: "list[Pair]", inspector:
         of_files = [problem for _, one in root_reports for problem in one.trust_problems]
         yield from find_permission_problems(targets.root_as_check_finds_it(root), files, of_files)
         if root in targets.roots:
-            yield from find_calls_without_scope_check_problems(
+            yield from find_scope_skipping_setting_problems(
                 root, [target.id for target, one in grants if one.has_scope]
             )
             yield from find_root_problems(root, grants)

@@ -3,10 +3,10 @@
 from itertools import takewhile
 from shlex import quote
 
+from cortex_policy.core.files_run_later import find_files_run_later, looks_like_writing
 from cortex_policy.core.json_tree import format_json_pointer
-from cortex_policy.core.privilege_escalation import find_privilege_escalations, looks_like_writing
 from cortex_policy.core.scopes import suggest_scope_prefix
-from cortex_policy.core.text import format_did_you_mean_hint
+from cortex_policy.core.text import format_guess_hint
 from cortex_policy.schema.fixes import Fix
 from cortex_policy.schema.problems import UnlocatedProblem
 
@@ -36,7 +36,7 @@ def find_suspicious_actions(subject: "LintSubject") -> "Iterator[UnlocatedProble
             yield _action_problem("action-empty", "an action has no name", "remove it", index, is_too_many=True)
         elif action != action.strip():
             yield _action_problem(
-                "action-blank", f"`{action}` has spaces around it", format_did_you_mean_hint(action.strip()), index
+                "action-blank", f"`{action}` has spaces around it", format_guess_hint(action.strip()), index
             )
         elif "*" in action:
             hint = "list each action: they are compared exactly"
@@ -98,7 +98,7 @@ def find_risky_lack_of_scopes(subject: "LintSubject") -> "Iterator[UnlocatedProb
 def find_escalating_scopes(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
     """Find scopes that cover files that others run."""
     places = {prefix: index for index, prefix in reversed(list(enumerate(subject.prefixes)))}
-    for one in find_privilege_escalations(subject.grant):
+    for one in find_files_run_later(subject.grant):
         if one.scope:
             hint = "name narrower scopes, or allow no action that writes"
             yield UnlocatedProblem(

@@ -28,7 +28,7 @@ _MAX_WORK = 4_000_000  # for a grant: some seconds
 _MAX_SHOWN = 24  # characters of a value
 
 
-def find_unenforceable_declarations(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
+def find_always_denied_arguments(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
     """Find declarations that deny every call with the argument: as many as are reported, since each is guessed at."""
     return islice(_unenforceable_declarations(subject), MAX_PROBLEMS)
 

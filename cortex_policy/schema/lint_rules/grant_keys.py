@@ -7,7 +7,7 @@ from functools import cache
 from itertools import chain
 
 from cortex_policy.core.json_tree import format_json_pointer
-from cortex_policy.core.text import format_did_you_mean_hint
+from cortex_policy.core.text import format_guess_hint
 from cortex_policy.schema.fixes import Fix
 from cortex_policy.schema.problems import UnlocatedProblem
 
@@ -68,7 +68,7 @@ def find_misspelled_keys(document: "Mapping[str, Any]") -> "Iterator[UnlocatedPr
 def _unknown_key_problem(steps: tuple[str, ...], known: str, fix: Fix | None) -> UnlocatedProblem:
     message = f"`{steps[-1]}` has no effect: a {'rate' if len(steps) > 1 else 'grant'} has no such key"
     return UnlocatedProblem(
-        "key-unknown", message, format_did_you_mean_hint(known), format_json_pointer(*steps), at_key=True, fix=fix
+        "key-unknown", message, format_guess_hint(known), format_json_pointer(*steps), at_key=True, fix=fix
     )
 
 

@@ -8,8 +8,8 @@ from cortex_policy.schema.syntax.parser import TolerantParser
 from cortex_policy.schema.syntax.problem_list import ProblemList
 from cortex_policy.schema.syntax.surrounding_text import (
     SurroundingText,
+    blank_conflicts_or_none_if_unpaired,
     find_known_text_before_json_or_none,
-    note_and_blank_merge_conflicts_or_none,
     note_other_format,
     note_surrounding_text,
     note_trailing_text,
@@ -104,7 +104,7 @@ def _note_text(text: str, problems: ProblemList) -> None:
     if text.startswith("\ufeff"):
         start = 1
         problems.add("syntax-bom", (0, 1), "it starts with a byte order mark", _REMOVE_MARK_HINT)
-    readable = note_and_blank_merge_conflicts_or_none(text, problems)
+    readable = blank_conflicts_or_none_if_unpaired(text, problems)
     if readable is not None:
         _note_json(readable, start, problems)
 

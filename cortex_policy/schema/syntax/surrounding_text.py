@@ -61,7 +61,7 @@ class SurroundingText(Value):
     json_start: int | None
 
 
-def note_and_blank_merge_conflicts_or_none(text: str, problems: ProblemList) -> str | None:
+def blank_conflicts_or_none_if_unpaired(text: str, problems: ProblemList) -> str | None:
     """Note the conflicts of a merge; return the text with one side of each blanked, None if they do not pair."""
     markers = list(_MARKER.finditer(text))
     symbols = "".join(marker[0][0] for marker in markers)

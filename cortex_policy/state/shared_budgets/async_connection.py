@@ -7,7 +7,7 @@ from cortex_policy.core.budget_server import CLUSTER
 from cortex_policy.core.model import StateError
 from cortex_policy.state import make_state_unavailable_error
 from cortex_policy.state.shared_budgets.connection import LINE_END, MAX_LINE, make_login_requests
-from cortex_policy.state.shared_budgets.server_connection import MAX_HOPS, MOVED, parse_redirection
+from cortex_policy.state.shared_budgets.primary_connection import MAX_HOPS, MOVED, parse_redirection
 from cortex_policy.state.shared_budgets.server_errors import make_login_error
 
 TYPE_CHECKING = False

@@ -10,8 +10,8 @@ from cortex_policy.state.shared_budgets.plausible_server_time import (
     ServerClockFile,
     read_nanoseconds_since_boot,
 )
+from cortex_policy.state.shared_budgets.primary_connection import ServerConnection
 from cortex_policy.state.shared_budgets.protocol import PEEK, RESET, RESET_ALL, TAKE, Call, run_conversation
-from cortex_policy.state.shared_budgets.server_connection import ServerConnection
 
 
 class OneShotBudgets:

@@ -137,7 +137,7 @@ class Call:
         return Budget(self._limit, used, remaining, wait_us / _MICRO, taken, is_closed, False, False, reason)  # noqa: FBT003 - in order: 1 us less
 
 
-def add_script_to_request(request: bytes) -> bytes:
+def add_script_to_repeat_request(request: bytes) -> bytes:
     """Return a request for one more hit that brings its script along."""
     from cortex_policy.state.shared_budgets.lua_scripts import AGAIN_SCRIPT  # noqa: PLC0415 - once in a server's life
 

@@ -12,10 +12,10 @@ from cortex_policy.core.model import Budget, StateError, UsageError
 from cortex_policy.state import find_named_or_default_state_directory
 from cortex_policy.state.settings import find_state_directory
 from cortex_policy.state.shared_budgets.one_shot_budgets import OneShotBudgets
-from cortex_policy.state.shared_budgets.persistent_connection import LOOK_NS, PersistentConnection
 from cortex_policy.state.shared_budgets.plausible_server_time import PAUSE_NS, ServerClock, read_nanoseconds_since_boot
-from cortex_policy.state.shared_budgets.protocol import TAKE, Call, add_script_to_request
-from cortex_policy.state.shared_budgets.server_connection import ServerConnection
+from cortex_policy.state.shared_budgets.primary_connection import ServerConnection
+from cortex_policy.state.shared_budgets.protocol import TAKE, Call, add_script_to_repeat_request
+from cortex_policy.state.shared_budgets.reusable_connection import LOOK_NS, PersistentConnection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ class RedisBudgets(OneShotBudgets):
         try:
             line = connection.exchange_with_kernel_timeout(request, deadline_ns)
             if line.startswith(b"-NOSCRIPT"):
-                line = connection.exchange(add_script_to_request(request), deadline_ns)
+                line = connection.exchange(add_script_to_repeat_request(request), deadline_ns)
         except BaseException as error:
             connection.close()
             if isinstance(error, OSError):

@@ -17,7 +17,7 @@ from cortex_policy.state.shared_budgets.plausible_server_time import (
     read_nanoseconds_since_boot,
     require_seconds_until_deadline,
 )
-from cortex_policy.state.shared_budgets.server_connection import ServerConnection
+from cortex_policy.state.shared_budgets.primary_connection import ServerConnection
 from cortex_policy.state.shared_budgets.server_errors import make_login_error
 
 TYPE_CHECKING = False

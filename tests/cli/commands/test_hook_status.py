@@ -10,7 +10,7 @@ import pytest
 
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.manage.hooks.codex_trust import hash_hook_definition
-from cortex_policy.manage.hooks.handlers import list_all_handlers
+from cortex_policy.manage.hooks.handlers import list_handlers_of_all_events
 from cortex_policy.manage.hooks.jsonc import parse_jsonc
 from tests.support.agent_settings import install_hook, settings_of
 from tests.support.command import result_of, run_command
@@ -27,7 +27,7 @@ def statuses(code: int = 0) -> dict[str, dict[str, Any]]:
 def trust_in_codex(hash_: str = "") -> None:
     """Write what Codex writes when a person trusts the hook."""
     file = settings_of("codex")
-    place = list_all_handlers(parse_jsonc(file.read_text()))[0]
+    place = list_handlers_of_all_events(parse_jsonc(file.read_text()))[0]
     lines = [
         f'[hooks.state."{os.path.realpath(file)}:pre_tool_use:0:0"]',
         f'trusted_hash = "{hash_ or hash_hook_definition(place)}"',
@@ -83,7 +83,7 @@ def test_the_hash_of_a_definition_is_that_of_codex() -> None:
     """Codex 0.171.0 ran this hook with this hash, and skipped it with another."""
     text = '{"hooks":{"PreToolUse":[{"matcher":"*","hooks":[{"type":"command","command":"é x","timeout":2}]}]}}'
     known = '{"event_name":"pre_tool_use","hooks":[{"async":false,"command":"é x","timeout":2,"type":"command"}],"matcher":"*"}'
-    place = list_all_handlers(parse_jsonc(text))[0]
+    place = list_handlers_of_all_events(parse_jsonc(text))[0]
     assert hash_hook_definition(place) == f"sha256:{sha256(known.encode()).hexdigest()}"
 
 

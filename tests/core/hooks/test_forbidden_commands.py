@@ -6,7 +6,7 @@ from cortex_policy.cli.command_table import COMMANDS
 from cortex_policy.core.hooks.forbidden_commands import (
     CHANGING,
     READING,
-    find_forbidden_command_text,
+    find_forbidden_command_denial_text,
     may_run_changing_subcommand,
 )
 
@@ -30,7 +30,7 @@ from cortex_policy.core.hooks.forbidden_commands import (
 def test_a_command_of_cortex_policy_that_changes_something_is_denied(command: str) -> None:
     """Neither grants, nor settings, nor stops, nor hooks."""
     assert may_run_changing_subcommand(command)
-    assert "that program may only be run with: check, diff, " in find_forbidden_command_text(command)
+    assert "that program may only be run with: check, diff, " in find_forbidden_command_denial_text(command)
 
 
 @pytest.mark.parametrize(
@@ -57,17 +57,19 @@ def test_each_command_of_the_program_is_known() -> None:
 
 def test_a_nul_denies() -> None:
     """Shells drop it or stop there."""
-    assert "NUL" in find_forbidden_command_text("ls\0")
+    assert "NUL" in find_forbidden_command_denial_text("ls\0")
 
 
 def test_a_shell_denies() -> None:
     """The reason says what to give it."""
-    assert "interpreter" in find_forbidden_command_text("bash")
-    assert not find_forbidden_command_text("bash x.sh")
+    assert "interpreter" in find_forbidden_command_denial_text("bash")
+    assert not find_forbidden_command_denial_text("bash x.sh")
 
 
 @pytest.mark.parametrize("command", ["echo 'x", 'echo "x', "echo $(ls", "echo `ls", "echo " + "$(" * 99])
 def test_a_command_that_cannot_be_read_is_denied(command: str) -> None:
     """A shell would not run it either, or read it in another way."""
-    assert "cannot be read" in find_forbidden_command_text(command)
-    assert not find_forbidden_command_text(f"apply_patch '*** Begin Patch {command}")  # the patch itself is judged
+    assert "cannot be read" in find_forbidden_command_denial_text(command)
+    assert not find_forbidden_command_denial_text(
+        f"apply_patch '*** Begin Patch {command}"
+    )  # the patch itself is judged

@@ -4,7 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.hooks.guarded_files import READERS, find_guarded_path_denial_text, find_guarded_word_denial_text
+from cortex_policy.core.hooks.guarded_files import (
+    READERS,
+    find_guarded_command_denial_text,
+    find_guarded_path_denial_text,
+)
 from cortex_policy.core.hooks.hook_rules import HookRules
 from tests.support.hook_calls import HOME, call, ruling
 
@@ -75,7 +79,7 @@ def test_the_directory_of_all_files_can_be_listed() -> None:
     """Then each path is guarded."""
     all_listed = HookRules("pass", ("/",), ())
     assert ruling(call("Write", inputs={"file_path": "x"}), all_listed).denial
-    assert find_guarded_word_denial_text("cat /etc/hosts", ("/repo",), all_listed, HOME)
+    assert find_guarded_command_denial_text("cat /etc/hosts", ("/repo",), all_listed, HOME)
 
 
 @pytest.mark.parametrize("path", ["x\0y", ".env\0", "\ud800"])
@@ -204,9 +208,9 @@ def test_a_guarded_name_in_any_case_and_depth_is_denied(path: str, top: str, end
 )  # fmt: skip
 def test_a_shell_word_that_names_a_guarded_file_denies(command: str) -> None:
     """Split at blanks, quotes and `= : , ; | & < > ( )`, and once more without quotes."""
-    assert find_guarded_word_denial_text(command, ("/repo",), PASS, HOME)
+    assert find_guarded_command_denial_text(command, ("/repo",), PASS, HOME)
     if "opt" not in command.casefold():  # which is listed
-        assert find_guarded_word_denial_text(command, ("/repo",), HookRules("pass", (), ()), HOME)
+        assert find_guarded_command_denial_text(command, ("/repo",), HookRules("pass", (), ()), HOME)
 
 
 @pytest.mark.parametrize(
@@ -219,11 +223,11 @@ def test_a_shell_word_that_names_a_guarded_file_denies(command: str) -> None:
 )  # fmt: skip
 def test_other_shell_words_do_not_deny(command: str) -> None:
     """Names are compared whole."""
-    assert find_guarded_word_denial_text(command, ("/repo",), PASS, HOME) == ""
+    assert find_guarded_command_denial_text(command, ("/repo",), PASS, HOME) == ""
 
 
 def test_a_bare_name_in_a_directory_of_an_agent_is_a_guarded_file() -> None:
     """The shell may have changed into it."""
-    assert find_guarded_word_denial_text("cat > settings.json", ("/repo/.claude",), PASS, HOME)
-    assert find_guarded_word_denial_text("rm hooks/x", ("/repo", "/repo/.github"), PASS, HOME)
-    assert find_guarded_word_denial_text("cat > settings.json", ("/repo",), PASS, HOME) == ""
+    assert find_guarded_command_denial_text("cat > settings.json", ("/repo/.claude",), PASS, HOME)
+    assert find_guarded_command_denial_text("rm hooks/x", ("/repo", "/repo/.github"), PASS, HOME)
+    assert find_guarded_command_denial_text("cat > settings.json", ("/repo",), PASS, HOME) == ""

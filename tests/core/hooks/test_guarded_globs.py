@@ -2,7 +2,7 @@
 
 import pytest
 
-from cortex_policy.core.hooks.guarded_globs import find_expandable_word_denial_text
+from cortex_policy.core.hooks.guarded_globs import find_expandable_command_denial_text
 from tests.support.hook_calls import bash, ruling
 
 
@@ -18,7 +18,7 @@ from tests.support.hook_calls import bash, ruling
 )  # fmt: skip
 def test_a_word_that_may_become_a_guarded_name_is_denied(command: str) -> None:
     """A wildcard, a set of characters, braces."""
-    assert find_expandable_word_denial_text(command)
+    assert find_expandable_command_denial_text(command)
     assert "guarded" in ruling(bash(command)).denial
 
 
@@ -36,7 +36,7 @@ def test_a_word_that_may_become_a_guarded_name_is_denied(command: str) -> None:
 )
 def test_a_directory_with_guarded_files_may_not_be_moved(command: str) -> None:
     """Nor removed, linked or replaced."""
-    assert find_expandable_word_denial_text(command)
+    assert find_expandable_command_denial_text(command)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_directory_with_guarded_files_may_not_be_moved(command: str) -> None:
 )  # fmt: skip
 def test_other_words_are_not_denied(command: str) -> None:
     """Quotes keep a shell from expanding; to look at a directory moves nothing."""
-    assert not find_expandable_word_denial_text(command)
+    assert not find_expandable_command_denial_text(command)
     assert not ruling(bash(command)).denial
 
 

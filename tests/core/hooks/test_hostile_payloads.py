@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cortex_policy.core.decode import MalformedError
-from cortex_policy.core.hooks.denials import make_denial_outputs
+from cortex_policy.core.hooks.denial_outputs import make_denial_outputs
 from cortex_policy.core.hooks.hook_rules import HookRules
 from cortex_policy.core.hooks.payload import AGENTS, PayloadError, detect_agent
 from cortex_policy.core.hooks.ruling import Ruling

@@ -5,7 +5,12 @@ from typing import Any
 
 import pytest
 
-from cortex_policy.core.hooks.ruling import Ruling, add_paths_to_arguments, apply_rules, find_misread_mcp_argument_text
+from cortex_policy.core.hooks.ruling import (
+    Ruling,
+    add_paths_to_arguments,
+    apply_rules,
+    find_misread_mcp_argument_denial_text,
+)
 from cortex_policy.core.model import Grant, Rate
 from tests.support.hook_calls import HOME, call, one_rule
 
@@ -18,7 +23,7 @@ def denial(rule: str, plain: frozenset[str] = frozenset(), **inputs: Any) -> str
     ruling = apply_rules(call("s/t", mcp=(("s", "t"),), inputs=inputs, plain_texts=plain), one_rule(rule), HOME)
     if ruling.denial:
         return ruling.denial
-    return "".join(find_misread_mcp_argument_text(GRANT, check) for check in ruling.checks)
+    return "".join(find_misread_mcp_argument_denial_text(GRANT, check) for check in ruling.checks)
 
 
 def nested(rule: str, **inputs: Any) -> Ruling:
@@ -29,7 +34,7 @@ def nested(rule: str, **inputs: Any) -> Ruling:
 def nested_denial(rule: str, **inputs: Any) -> str:
     """Return why such a call is denied before its paths are looked at."""
     ruling = nested(rule, **inputs)
-    return ruling.denial or "".join(find_misread_mcp_argument_text(GRANT, check) for check in ruling.checks)
+    return ruling.denial or "".join(find_misread_mcp_argument_denial_text(GRANT, check) for check in ruling.checks)
 
 
 def judged_paths(**inputs: Any) -> object:
@@ -190,4 +195,4 @@ def test_the_tools_of_the_agent_itself_read_inputs_as_they_are() -> None:
     inputs = {"Mode": "w", "edits": '[{"path": ".env"}]'}
     ruling = apply_rules(call("T", inputs=inputs), rules, HOME)
     assert not ruling.denial
-    assert find_misread_mcp_argument_text(GRANT, ruling.checks[0]) == ""
+    assert find_misread_mcp_argument_denial_text(GRANT, ruling.checks[0]) == ""

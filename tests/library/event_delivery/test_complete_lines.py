@@ -3,14 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.library.event_delivery.complete_lines import MAX_LINE_BYTES, iterate_complete_lines_with_offsets
+from cortex_policy.library.event_delivery.complete_lines import MAX_LINE_BYTES, iterate_lines_with_end_offsets
 from cortex_policy.library.event_delivery.cursor import MAX_TAIL_BYTES
 
 
 def read(data: bytes, offset: int = 0) -> list[tuple[bytes, int, bytes]]:
     """Read the complete lines of some bytes."""
     tail = data[max(0, offset - MAX_TAIL_BYTES) : offset]
-    return list(iterate_complete_lines_with_offsets(lambda size, at: data[at : at + size], offset, tail))
+    return list(iterate_lines_with_end_offsets(lambda size, at: data[at : at + size], offset, tail))
 
 
 @given(st.lists(st.binary(max_size=1500).map(lambda line: line.replace(b"\n", b"")), max_size=8), st.binary(max_size=9))

@@ -14,7 +14,7 @@ from cortex_policy.library.event_delivery.event_requests import (
     BINARY,
     STRUCTURED,
     is_event_line,
-    make_headers_and_body_of_events,
+    make_event_request,
 )
 from cortex_policy.state import compute_sha256_hex
 from tests.support.event_receiver import format_event_line
@@ -47,11 +47,11 @@ def test_the_sdk_reads_what_was_sent_in_each_mode(tool: str, action: str, run: s
     """Whatever a caller names as tool, action and run."""
     sent, line = event_of(tool, action, run, path="docs/x")
     assert is_event_line(line)
-    binary = make_headers_and_body_of_events([line], BINARY)
+    binary = make_event_request([line], BINARY)
     check_sdk_reads(http.from_binary_event(http.HTTPMessage(dict(binary.headers), binary.body)), sent)
-    structured = make_headers_and_body_of_events([line], STRUCTURED)
+    structured = make_event_request([line], STRUCTURED)
     check_sdk_reads(http.from_structured_event(http.HTTPMessage(dict(structured.headers), structured.body)), sent)
-    batch = make_headers_and_body_of_events([line, line], BATCH)
+    batch = make_event_request([line, line], BATCH)
     for part in json.loads(batch.body):
         check_sdk_reads(
             http.from_structured_event(http.HTTPMessage(dict(structured.headers), json.dumps(part).encode())), sent
@@ -62,7 +62,7 @@ def test_the_sdk_reads_what_was_sent_in_each_mode(tool: str, action: str, run: s
 def test_no_event_can_add_a_header(tool: str, action: str, run: str) -> None:
     """Each value is printable ASCII without spaces and quotes."""
     _, line = event_of(tool, action, run)
-    for name, value in make_headers_and_body_of_events([line], BINARY).headers[1:]:
+    for name, value in make_event_request([line], BINARY).headers[1:]:
         assert name.startswith("ce-")
         assert all("!" <= character <= "~" and character != '"' for character in value)
 
@@ -70,16 +70,13 @@ def test_no_event_can_add_a_header(tool: str, action: str, run: str) -> None:
 def test_the_content_types_are_those_of_the_binding() -> None:
     """A batch has one of its own."""
     line = format_event_line("1")
-    types = [
-        dict(make_headers_and_body_of_events([line], mode).headers)["Content-Type"]
-        for mode in (STRUCTURED, BINARY, BATCH)
-    ]
+    types = [dict(make_event_request([line], mode).headers)["Content-Type"] for mode in (STRUCTURED, BINARY, BATCH)]
     assert types == [
         "application/cloudevents+json; charset=utf-8",
         "application/json",
         "application/cloudevents-batch+json; charset=utf-8",
     ]
-    assert make_headers_and_body_of_events([line, line], BATCH).body == b"[" + line + b"," + line + b"]"
+    assert make_event_request([line, line], BATCH).body == b"[" + line + b"," + line + b"]"
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,12 @@ from cortex_policy.library.event_delivery import receiver as receiver_module
 from cortex_policy.library.event_delivery.event_requests import (
     STRUCTURED,
     EventRequest,
-    make_headers_and_body_of_events,
+    make_event_request,
 )
 from cortex_policy.library.event_delivery.receiver import Answer, DeliveryError, EventReceiver
 from tests.support.event_receiver import Receiver, format_event_line, free_port
 
-REQUEST: EventRequest = make_headers_and_body_of_events([format_event_line("1")], STRUCTURED)
+REQUEST: EventRequest = make_event_request([format_event_line("1")], STRUCTURED)
 
 
 @pytest.fixture(scope="module")

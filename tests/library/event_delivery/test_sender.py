@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.library.event_delivery.cursor import Cursor
+from cortex_policy.library.event_delivery.line_delivery_queue import LineQueue
 from cortex_policy.library.event_delivery.receiver import EventReceiver
 from cortex_policy.library.event_delivery.refused_events import RefusedEvents
 from cortex_policy.library.event_delivery.sender import EventSender
-from cortex_policy.library.event_delivery.undelivered_lines import LineQueue
 from cortex_policy.manage.audit.unsent_lines import LogLines
 from tests.support.event_receiver import Receiver, write_events
 

@@ -15,11 +15,11 @@ import pytest
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.library.event_delivery.cursor import make_position
+from cortex_policy.library.event_delivery.line_delivery_queue import LineQueue
 from cortex_policy.library.event_delivery.receiver import EventReceiver
 from cortex_policy.library.event_delivery.sender_thread import SenderThread
 from cortex_policy.library.event_delivery.spool import FILES, MIN_BYTES, EventSpool, SpoolError
 from cortex_policy.library.event_delivery.spool_reader import SpoolReader
-from cortex_policy.library.event_delivery.undelivered_lines import LineQueue
 from tests.support.event_receiver import format_event_line
 from tests.support.processes import wait_until
 

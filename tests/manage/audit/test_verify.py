@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from cortex_policy.core.model import Settings, UsageError
 from cortex_policy.manage.audit import verify as audit_verify
 from cortex_policy.manage.audit.log_files import list_log_files, open_logs
-from cortex_policy.manage.audit.tail import tail_log
+from cortex_policy.manage.audit.tail import tail_log_lines
 from cortex_policy.manage.audit.verify import VerifyResult
 from cortex_policy.state.audit_log import AuditLog
 from cortex_policy.state.audit_record import record_answered_call
@@ -316,7 +316,7 @@ def test_a_long_line_at_the_end_of_a_log_is_not_kept_in_memory(tmp_path: Path) -
         file.write(b"\nlast\n")
     tracemalloc.start()
     try:
-        assert list(tail_log(str(log), 10)) == [b"last"]
+        assert list(tail_log_lines(str(log), 10)) == [b"last"]
         assert tracemalloc.get_traced_memory()[1] < 200 << 20
     finally:
         tracemalloc.stop()

@@ -12,10 +12,10 @@ from cortex_policy.core.compare.grants import compare_grants
 from cortex_policy.core.decode import decode_grant
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.cases.coverage import Coverage
+from cortex_policy.manage.cases.first_cases import generate_case_file_with_coverage, write_first_cases
 from cortex_policy.manage.cases.model import CaseFile
 from cortex_policy.manage.cases.parser import read_case_file_collecting_errors
 from cortex_policy.manage.cases.runner import GrantUnderTest, run_case_file
-from cortex_policy.manage.cases.scaffold import generate_case_file_with_coverage, write_first_cases
 from cortex_policy.manage.cases.serializer import format_generated_cases_as_toml
 from cortex_policy.state import Root
 from tests.support.checkout import CHECKOUT

@@ -7,9 +7,9 @@ import pytest
 
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.cases import update
+from cortex_policy.manage.cases.first_cases import write_first_cases
 from cortex_policy.manage.cases.parser import read_case_file_collecting_errors
 from cortex_policy.manage.cases.runner import run_case_file
-from cortex_policy.manage.cases.scaffold import write_first_cases
 from cortex_policy.manage.cases.suite import GrantLoader
 from cortex_policy.manage.cases.update import update_cases
 from cortex_policy.state import Root

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.model import Settings
-from cortex_policy.manage.budget_server import find_budget_server_error_or_none
+from cortex_policy.manage.budget_server import find_error_denying_calls_or_none
 from cortex_policy.manage.doctor import budget_server as doctor_budget_server
 from cortex_policy.manage.doctor.budget_server import examine_budget_server
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult
-from cortex_policy.state.budget_choice import make_server_budgets_for_one_call
+from cortex_policy.state.server_budgets_from_settings import make_server_budgets_for_one_call
 from tests.support.command import run_command
 from tests.support.redis_servers import SECRET, RedisServer, fresh_name, running_server
 
@@ -86,7 +86,7 @@ def test_a_server_that_may_evict_is_a_problem(make: Make, server: RedisServer) -
         found = results(settings)["budget-eviction"]
         assert (found.status, found.message.count("allkeys-lru")) == (PROBLEM, 1)
         assert found.command == f"redis-cli -s {server.path} config set maxmemory-policy noeviction"
-        assert find_budget_server_error_or_none(settings) is not None
+        assert find_error_denying_calls_or_none(settings) is not None
     finally:
         server.client.config_set("maxmemory-policy", "noeviction")
 
@@ -101,7 +101,7 @@ def test_a_server_that_is_silent_is_a_problem_unless_this_host_counts(
     found = results(settings)["budget-server"]
     assert (found.status, found.command) == (status, f"redis-cli -s {tmp_path}/nothing ping")
     assert ("this host counts 0.25 of each limit" in found.message) == (on_error == "local")
-    assert (find_budget_server_error_or_none(settings) is None) == (on_error == "local")
+    assert (find_error_denying_calls_or_none(settings) is None) == (on_error == "local")
 
 
 def test_the_client_is_named_with_host_port_user_and_password(make: Make, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.editing.editor_command import (
     choose_editor_command,
-    ends_when_file_is_closed,
+    is_terminal_editor,
     make_editor_command_for_file,
 )
 
@@ -87,7 +87,7 @@ def test_without_a_problem_the_editor_gets_no_line() -> None:
 @pytest.mark.parametrize("editor", ["vi", "/usr/bin/vim.tiny -n", "nvim", "nano --view", "ed", "vim -c 'set magic'"])
 def test_an_editor_in_the_terminal_ends_when_the_file_is_closed(editor: str) -> None:
     """However soon that is."""
-    assert ends_when_file_is_closed(shlex.split(editor))
+    assert is_terminal_editor(shlex.split(editor))
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_an_editor_that_may_be_elsewhere_may_end_before(
     program(tmp_path, "vim.gtk3")
     for name in ("gvim", "evim"):
         program(tmp_path, name, "vim.gtk3")
-    assert not ends_when_file_is_closed(shlex.split(editor))
+    assert not is_terminal_editor(shlex.split(editor))
 
 
 def test_the_name_that_a_system_gives_its_editor_is_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,5 +110,5 @@ def test_the_name_that_a_system_gives_its_editor_is_followed(tmp_path: Path, mon
     for target, expected in (("nano", True), ("gedit", False)):
         program(tmp_path, target)
         link = program(tmp_path, "editor", target)
-        assert ends_when_file_is_closed(["editor"]) is expected
+        assert is_terminal_editor(["editor"]) is expected
         link.unlink()

@@ -15,7 +15,7 @@ from cortex_policy.manage.editing.new_grant import format_new_grant
 from cortex_policy.manage.editing.results import WriteResult
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.stamp.verify import find_stamp_mismatches
-from cortex_policy.manage.stamp.wait import wait_for_version
+from cortex_policy.manage.stamp.wait import wait_until_stamp_has_version
 from cortex_policy.manage.transaction.version_after_write import NOT_WRITTEN
 from cortex_policy.state import Root, atomic_write
 from cortex_policy.state import stamp as stamps
@@ -282,8 +282,8 @@ def test_a_root_without_tools_has_nothing_to_format(found_root: Root) -> None:
 def test_waiting_for_a_version_ends_when_it_exists_or_times_out(found_root: Root) -> None:
     """At once where it is there, else until it is, or until the time-out."""
     with pytest.raises(NotDoneError, match="the stamp is not there, not at version 1 yet"):
-        wait_for_version(found_root, 1, 0)
+        wait_until_stamp_has_version(found_root, 1, 0)
     stamp_grants(found_root)
-    assert wait_for_version(found_root, 1) == stamps.read_stamp(found_root)
+    assert wait_until_stamp_has_version(found_root, 1) == stamps.read_stamp(found_root)
     with pytest.raises(NotDoneError, match="at version 1, not at version 2 yet"):
-        wait_for_version(found_root, 2, 0.1)
+        wait_until_stamp_has_version(found_root, 2, 0.1)

@@ -21,7 +21,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import PolicyDiff
 from cortex_policy.manage.editing import operations, set_fields
 from cortex_policy.manage.history import undo as history_undo
-from cortex_policy.manage.history import undo_steps
+from cortex_policy.manage.history import undo_step
 from cortex_policy.manage.history.undo import UndoRequest, UndoResult
 from cortex_policy.manage.history.writes import read_grant_at_version
 from cortex_policy.manage.transaction.writer import open_grants_for_write
@@ -461,8 +461,8 @@ def test_an_entry_that_no_write_makes_is_corrupt(stamped_root: Root) -> None:
 
 def test_many_writes_are_undone_at_once() -> None:
     """A grant that leaves and one that comes back are a rename; finding them takes no time by the square."""
-    steps = [undo_steps.UndoStep(f"g{number}", A, None, 0o644) for number in range(20_000)]
-    back = [undo_steps.UndoStep(f"h{number}", None, A, 0o600) for number in range(20_000)]
-    joined = undo_steps.join_renames([*steps, *back])
+    steps = [undo_step.UndoStep(f"g{number}", A, None, 0o644) for number in range(20_000)]
+    back = [undo_step.UndoStep(f"h{number}", None, A, 0o600) for number in range(20_000)]
+    joined = undo_step.join_renames([*steps, *back])
     assert [(one.id, one.new_id, one.mode) for one in joined[:2]] == [("g0", "h0", 0o600), ("g1", "h1", 0o600)]
     assert len(joined) == 20_000

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cortex_policy.manage.hooks.disabling_settings import SettingsDocument, find_disabling_settings_texts
+from cortex_policy.manage.hooks.disabling_settings import SettingsDocument, describe_disabling_settings
 from cortex_policy.manage.hooks.targets import MANAGED, PROJECT, USER, HookTarget
 
 OFF = {
@@ -16,7 +16,7 @@ ONLY_MANAGED = {"claude": {"allowManagedHooksOnly": True}, "codex": {"allow_mana
 def switches(agent: str, levels: set[str], **documents: object) -> list[str]:
     """Return the sentences about settings of some levels, for hooks of some."""
     given = [SettingsDocument(HookTarget(agent, level, f"/{level}"), value, ()) for level, value in documents.items()]
-    return list(find_disabling_settings_texts(agent, levels, given))
+    return list(describe_disabling_settings(agent, levels, given))
 
 
 @pytest.mark.parametrize("agent", ["claude", "copilot"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.decode import decode_grant
-from cortex_policy.core.hooks.agent_tools import HARMLESS, OTHER, PATCH, READ, SEARCH, SHELL, TOOLS, WRITE
+from cortex_policy.core.hooks.agent_tool_names import HARMLESS, OTHER, PATCH, READ, SEARCH, SHELL, TOOLS, WRITE
 from cortex_policy.core.hooks.hook_rules import HookRule
 from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
 from cortex_policy.core.hooks.payload import AGENTS, ToolCall, read_tool_call

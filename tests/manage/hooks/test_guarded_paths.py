@@ -10,7 +10,7 @@ from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.toml import decode_toml
-from cortex_policy.manage.hooks.guarded_paths import add_guarded_paths, insert_guarded_paths, preview_guarded_paths
+from cortex_policy.manage.hooks.guarded_paths import add_guarded_paths, insert_guarded_paths, preview_add_guarded_paths
 from cortex_policy.manage.hooks.install_checks import check_paths_can_be_guarded
 from cortex_policy.state import Root
 from tests.support.stamps import stamp_grants, stamp_version
@@ -70,7 +70,7 @@ def test_adding_a_guarded_path_is_a_stamped_write(root: Path) -> None:
     assert "hook init" in caught.value.hint
     file.write_text(f"format = 1\n{RULE}")
     stamp_grants(policy)
-    assert '+guard = ["/a"]' in preview_guarded_paths(policy, ["/a"]).diff
+    assert '+guard = ["/a"]' in preview_add_guarded_paths(policy, ["/a"]).diff
     written = add_guarded_paths(policy, ["/a"])
     assert (written.is_written, written.version, written.change.meaning.verdict) == (True, 2, "narrowed")
     assert not add_guarded_paths(policy, ["/a"]).is_written
@@ -78,7 +78,7 @@ def test_adding_a_guarded_path_is_a_stamped_write(root: Path) -> None:
     with pytest.raises(GrantError):
         add_guarded_paths(policy, ["relative"])
     file.write_text("format = 1\n")
-    for act in (preview_guarded_paths, add_guarded_paths, check_paths_can_be_guarded):
+    for act in (preview_add_guarded_paths, add_guarded_paths, check_paths_can_be_guarded):
         with pytest.raises(GrantError) as caught:
             act(policy, ("/a",))
         assert caught.value.exit_code == 23

@@ -9,7 +9,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.hooks.hook_entry import (
     make_hook_command_words,
     make_hook_entry_for_target,
-    make_install_tag,
+    make_hook_tag_for_target,
     to_shell_command,
 )
 from cortex_policy.manage.hooks.own_hook_handlers import parse_own_hook_handler_or_none
@@ -25,7 +25,7 @@ def test_a_shell_reads_the_words_as_they_are(agent: str, root: str) -> None:
     assert shlex.split(to_shell_command(words)) == list(words)
     line = parse_own_hook_handler_or_none(make_hook_entry_for_target(target, root).handler)
     assert line is not None
-    assert (line.agent, line.root, line.tag) == (agent, root, make_install_tag(target))
+    assert (line.agent, line.root, line.tag) == (agent, root, make_hook_tag_for_target(target))
 
 
 @pytest.mark.parametrize("root", ["/srv/$HOME", "/srv/`id`", "/srv/a\\b", "/srv/a\nb", "/srv/\x1b"])
@@ -60,6 +60,6 @@ def test_where_the_agent_fails_closed_the_line_is_one_simple_command(agent: str)
 def test_the_same_file_has_the_same_tag_and_another_file_another() -> None:
     """A second install changes nothing."""
     first, second = (HookTarget("claude", USER, file) for file in ("/a/settings.json", "/b/settings.json"))
-    assert make_install_tag(first) == make_install_tag(first)
-    assert make_install_tag(first) != make_install_tag(second)
-    assert set(make_install_tag(first)) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+    assert make_hook_tag_for_target(first) == make_hook_tag_for_target(first)
+    assert make_hook_tag_for_target(first) != make_hook_tag_for_target(second)
+    assert set(make_hook_tag_for_target(first)) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")

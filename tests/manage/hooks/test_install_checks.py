@@ -6,7 +6,7 @@ import pytest
 
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.hooks import install_checks
-from cortex_policy.manage.hooks.install_checks import check_program_starts, find_additional_paths_to_guard
+from cortex_policy.manage.hooks.install_checks import check_program_starts, find_paths_not_guarded_by_default
 from cortex_policy.manage.hooks.targets import MANAGED, PROJECT, USER, HookTarget
 from tests.support.agent_settings import settings_of
 from tests.support.command import result_of
@@ -56,4 +56,4 @@ def test_paths_that_are_not_guarded_by_name_are_added(
     target: HookTarget, path: str, variables: dict[str, str], expected: tuple[str, ...]
 ) -> None:
     """The file and the directory that was moved; of a link the file behind it."""
-    assert find_additional_paths_to_guard(target, path, variables) == expected
+    assert find_paths_not_guarded_by_default(target, path, variables) == expected

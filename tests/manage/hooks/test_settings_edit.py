@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.hooks.handlers import list_all_handlers
+from cortex_policy.manage.hooks.handlers import list_handlers_of_all_events
 from cortex_policy.manage.hooks.jsonc import parse_jsonc
 from cortex_policy.manage.hooks.own_hook_handlers import is_own_hook_handler
 from cortex_policy.manage.hooks.settings_edit import add_entry_to_text, remove_entries_from_text
@@ -84,7 +84,7 @@ def test_every_line_of_this_program_is_removed() -> None:
     text = json.dumps({"hooks": {EVENT: [ENTRY, shared], "preToolUse": [HANDLER]}}, indent=2)
     after = remove_entries_from_text(text, is_own_hook_handler, {})
     assert after is not None
-    assert [place.handler for place in list_all_handlers(parse_jsonc(after))] == OTHER["hooks"]
+    assert [place.handler for place in list_handlers_of_all_events(parse_jsonc(after))] == OTHER["hooks"]
 
 
 def test_a_file_that_was_made_for_the_hook_is_removed_again() -> None:

@@ -11,7 +11,7 @@ from shlex import quote, split
 
 import pytest
 
-from cortex_policy.manage.hooks.watchdog import DENIED, FAILED, format_watchdog_command
+from cortex_policy.manage.hooks.watchdog import DENIED, FAILED, wrap_in_watchdog
 from tests.support.processes import command_lines, wait_until
 
 SHELLS = ("dash -c", "bash -c", "bash --norc --noprofile -c", "busybox sh -c")
@@ -34,7 +34,7 @@ def shell(request: pytest.FixtureRequest) -> list[str]:
 def run_wrapped(shell: list[str], program: str, payload: bytes = b"{}", seconds: float = SECONDS) -> Done:
     """Run a command line in the wrapper; `seconds` are the watchdog's."""
     return subprocess.run(
-        [*shell, format_watchdog_command(program, seconds)], input=payload, capture_output=True, check=False, timeout=60
+        [*shell, wrap_in_watchdog(program, seconds)], input=payload, capture_output=True, check=False, timeout=60
     )
 
 
@@ -102,9 +102,7 @@ def test_a_hook_that_fails_denies_with_a_reason(shell: list[str], program: str, 
 def test_a_shell_that_ends_at_the_first_error_denies_all_the_same(shell: list[str], program: str, code: int) -> None:
     """The option comes from the environment of the agent, in which Bash believes it."""
     words = ["/usr/bin/env", "SHELLOPTS=errexit", *shell] if "bash" in shell else [*shell[:-1], "-e", shell[-1]]
-    done = subprocess.run(
-        [*words, format_watchdog_command(program, SECONDS)], input=b"{}", capture_output=True, check=False
-    )
+    done = subprocess.run([*words, wrap_in_watchdog(program, SECONDS)], input=b"{}", capture_output=True, check=False)
     assert done.returncode == code
 
 
@@ -133,7 +131,7 @@ FUNCTIONS = (
 def test_functions_of_the_environment_change_nothing(shell: list[str], program: str, code: int, body: str) -> None:
     """Bash takes a function from a variable, also one called like a command of the wrapper."""
     functions = [f"BASH_FUNC_{name}%%={body}" for name in FUNCTIONS]
-    words = ["/usr/bin/env", *functions, "SHELLOPTS=errexit:nounset", *shell, format_watchdog_command(program, SECONDS)]
+    words = ["/usr/bin/env", *functions, "SHELLOPTS=errexit:nounset", *shell, wrap_in_watchdog(program, SECONDS)]
     assert subprocess.run(words, input=b"{}", capture_output=True, check=False, timeout=60).returncode == code
 
 
@@ -142,7 +140,7 @@ def test_a_standard_error_without_a_reader_denies_all_the_same(shell: list[str],
     """The signal that comes of it would leave no exit code."""
     reader, writer = os.pipe()
     os.close(reader)
-    words = [*shell, format_watchdog_command(program, SECONDS)]
+    words = [*shell, wrap_in_watchdog(program, SECONDS)]
     done = subprocess.run(words, input=b"{}", stdout=subprocess.PIPE, stderr=writer, check=False, timeout=60)
     os.close(writer)
     assert done.returncode == 2
@@ -173,7 +171,7 @@ def test_the_watchdog_ends_with_the_call(shell: list[str], program: str) -> None
 def test_the_watchdog_holds_no_pipe_of_the_agent(shell: list[str]) -> None:
     """Some agents wait until their pipes are closed, and then let the call run."""
     with subprocess.Popen(
-        [*shell, format_watchdog_command("/bin/cat", 3598.25)],
+        [*shell, wrap_in_watchdog("/bin/cat", 3598.25)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -194,7 +192,7 @@ def test_the_watchdog_holds_no_pipe_of_the_agent(shell: list[str]) -> None:
 def test_a_wrapper_that_is_ended_denies(shell: list[str], number: signal.Signals) -> None:
     """An agent takes a death by signal for no opinion."""
     with subprocess.Popen(
-        [*shell, format_watchdog_command(sh("echo x; exec sleep 62.25"), SECONDS)],
+        [*shell, wrap_in_watchdog(sh("echo x; exec sleep 62.25"), SECONDS)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:

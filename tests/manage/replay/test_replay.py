@@ -19,7 +19,7 @@ from cortex_policy.manage.replay.rate_replay import MAX_LAG, RateReplay
 from cortex_policy.manage.replay.replay import (
     MAX_GROUPS,
     ReplayResult,
-    load_all_current_or_all_proposed_grants,
+    load_grants_of_root_or_dir_or_revision,
     replay_logged_calls,
 )
 from cortex_policy.state import Root
@@ -234,16 +234,16 @@ def test_a_clock_that_was_set_back_is_accepted() -> None:
 def test_a_directory_a_root_and_a_revision_are_policies(tmp_path: Path, root: Path) -> None:
     """And nothing else is."""
     (tmp_path / "git.json").write_text("{}")
-    assert load_all_current_or_all_proposed_grants(Root(str(root), trusts_owner=True), str(tmp_path)) == {"git": b"{}"}
-    assert set(load_all_current_or_all_proposed_grants(Root("/r", trusts_owner=True), str(root))) == {
+    assert load_grants_of_root_or_dir_or_revision(Root(str(root), trusts_owner=True), str(tmp_path)) == {"git": b"{}"}
+    assert set(load_grants_of_root_or_dir_or_revision(Root("/r", trusts_owner=True), str(root))) == {
         "git",
         "model-gateway",
     }
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError):
-        load_all_current_or_all_proposed_grants(Root(str(root), trusts_owner=True), str(tmp_path / "empty"))
+        load_grants_of_root_or_dir_or_revision(Root(str(root), trusts_owner=True), str(tmp_path / "empty"))
     with pytest.raises(NotDoneError):
-        load_all_current_or_all_proposed_grants(Root(str(root), trusts_owner=True), "nowhere")
+        load_grants_of_root_or_dir_or_revision(Root(str(root), trusts_owner=True), "nowhere")
 
 
 calls = st.lists(
@@ -339,7 +339,7 @@ def test_a_directory_may_hold_anything(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.json")
     (tmp_path / "zero.json").symlink_to("/dev/zero")
     (tmp_path / "directory.json").mkdir()
-    found = load_all_current_or_all_proposed_grants(Root("/r", trusts_owner=True), str(tmp_path))
+    found = load_grants_of_root_or_dir_or_revision(Root("/r", trusts_owner=True), str(tmp_path))
     assert {name for name, text in found.items() if isinstance(text, bytes)} == {"git"}
     assert found.keys() == {"git", "pipe", "zero", "directory"}
 

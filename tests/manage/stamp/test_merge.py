@@ -13,7 +13,7 @@ from cortex_policy.manage.editing.operations import edit_grant, rename_grant
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.history.undo import UndoRequest, undo_writes
 from cortex_policy.manage.history.writes import read_grant_at_version, read_writes_newest_first
-from cortex_policy.manage.stamp.merge import find_digests_stamped_by_either_side, write_stamp_after_merge
+from cortex_policy.manage.stamp.merge import find_merged_digests_and_unstamped, write_stamp_after_merge
 from cortex_policy.manage.stamp.merge_files import merge_stamps_or_mark_conflict
 from cortex_policy.manage.stamp.merge_sides import MergeSides
 from cortex_policy.manage.stamp.verify import find_stamp_mismatches
@@ -205,7 +205,7 @@ def test_only_digests_of_one_side_are_accepted(
 ) -> None:
     """For this grant, or for one that was renamed to it; what is not accepted is named, and differs."""
     sides = MergeSides(*(Stamp(1, grants, {}) for grants in (ours, theirs, base)))
-    grants, unstamped = find_digests_stamped_by_either_side(sides, None, now)
+    grants, unstamped = find_merged_digests_and_unstamped(sides, None, now)
     for name in {*ours, *theirs, *now}:
         stamped = now.get(name) in (ours.get(name), theirs.get(name))
         renamed = name not in base and now.get(name) in {*ours.values(), *theirs.values()}

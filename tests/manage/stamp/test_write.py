@@ -15,7 +15,7 @@ from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import PolicyDiff
 from cortex_policy.manage.history.writes import read_writes_newest_first
-from cortex_policy.manage.listing import list_grant_rows
+from cortex_policy.manage.listing import read_all_grant_rows
 from cortex_policy.manage.stamp.verify import StampMismatch, find_stamp_mismatches
 from cortex_policy.manage.stamp.write import StampResult, write_stamp
 from cortex_policy.manage.transaction.writer import open_grants_for_write
@@ -43,7 +43,7 @@ def edit(root: Root) -> None:
 
 def states(root: Root) -> dict[str, str]:
     """Return the state of each grant."""
-    return {row.id: row.state for row in list_grant_rows(root)}
+    return {row.id: row.state for row in read_all_grant_rows(root)}
 
 
 def test_the_first_write_stamps_every_grant_as_version_1(stamped: Root) -> None:
@@ -292,7 +292,7 @@ def test_a_link_is_never_stamped(stamped: Root) -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "link", "dangling link"])
-@pytest.mark.parametrize("work", [stamp_grants, find_stamp_mismatches, list_grant_rows])
+@pytest.mark.parametrize("work", [stamp_grants, find_stamp_mismatches, read_all_grant_rows])
 def test_grants_in_no_real_directory_are_refused(
     stamped: Root, kind: str, work: Callable[[Root], object], tmp_path: Path
 ) -> None:

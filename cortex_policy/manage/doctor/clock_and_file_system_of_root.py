@@ -26,7 +26,7 @@ TOLERANCE_SECONDS = 2.0
 MORE_WATCHES = "sudo sysctl fs.inotify.max_user_watches=524288 fs.inotify.max_user_instances=512"
 
 
-def examine_clock_and_file_system(root: Root | None, state_dir: str) -> "Iterator[CheckResult]":
+def examine_clock_and_file_system_of_root(root: Root | None, state_dir: str) -> "Iterator[CheckResult]":
     """Check the clock and, of a root, its file system and the watches of its stores."""
     yield _check_clock(root)
     if root is not None:

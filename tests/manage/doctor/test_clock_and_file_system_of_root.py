@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from cortex_policy import PolicyStore
-from cortex_policy.manage.doctor import clock_and_file_system
-from cortex_policy.manage.doctor.clock_and_file_system import examine_clock_and_file_system
+from cortex_policy.manage.doctor import clock_and_file_system_of_root
+from cortex_policy.manage.doctor.clock_and_file_system_of_root import examine_clock_and_file_system_of_root
 from cortex_policy.manage.doctor.result import OK, WARNING, CheckResult
 from cortex_policy.state.grants import find_named_or_only_root
 from tests.support.command import run_command
@@ -16,7 +16,7 @@ from tests.support.command import run_command
 
 def results(state: Path) -> dict[str, CheckResult]:
     """Return what is found of the host, by the id of the check."""
-    return {one.id: one for one in examine_clock_and_file_system(find_named_or_only_root(), str(state))}
+    return {one.id: one for one in examine_clock_and_file_system_of_root(find_named_or_only_root(), str(state))}
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def test_a_clock_that_was_set_back_is_a_warning(state: Path, monkeypatch: pytest
     """What has changed in the future shows it."""
     assert results(state)["clock"].status == OK
     now = time.time()
-    monkeypatch.setattr(clock_and_file_system.time, "time", lambda: now - 3600)
+    monkeypatch.setattr(clock_and_file_system_of_root.time, "time", lambda: now - 3600)
     one = results(state)["clock"]
     assert (one.status, "was set back" in one.message) == (WARNING, True)
 
@@ -47,7 +47,7 @@ def test_a_clock_that_is_not_synchronized_is_a_warning(state: Path, tmp_path: Pa
 def test_a_root_on_a_network_file_system_is_a_warning(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each host counts for itself."""
     assert results(state)["file-system"].status == OK
-    monkeypatch.setattr(clock_and_file_system, "is_on_known_local_file_system", lambda _: False)
+    monkeypatch.setattr(clock_and_file_system_of_root, "is_on_known_local_file_system", lambda _: False)
     assert results(state)["file-system"].status == WARNING
 
 
@@ -61,6 +61,6 @@ def test_watches_are_tried_if_a_store_is_in_use(state: Path, monkeypatch: pytest
         def refuse() -> None:
             raise OSError(errno.EMFILE, "Too many open files")
 
-        monkeypatch.setattr(clock_and_file_system, "Inotify", refuse)
+        monkeypatch.setattr(clock_and_file_system_of_root, "Inotify", refuse)
         one = results(state)["inotify"]
         assert (one.status, one.command.startswith("sudo sysctl fs.inotify.")) == (WARNING, True)

@@ -24,7 +24,7 @@ class TextArguments(Value):
 UNKNOWN_TEXTS = TextArguments(frozenset(), has_nested_json=True)
 
 
-def find_plain_text_arguments_in_schema(schema: object) -> TextArguments:
+def find_non_json_texts_in_schema(schema: object) -> TextArguments:
     """Return how a tool reads the texts in its arguments, from the schema of its input; what is in doubt is JSON.
 
     References are not followed: a tool reads all texts as JSON, but plain ones, if its schema declares one of them so.

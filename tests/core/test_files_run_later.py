@@ -2,9 +2,9 @@
 
 import pytest
 
-from cortex_policy.core.engine import trim_scope_or_none
+from cortex_policy.core.engine import normalize_scope_or_none
+from cortex_policy.core.files_run_later import RUN_LATER, WRITING, find_files_run_later, looks_like_writing
 from cortex_policy.core.model import Grant, Rate
-from cortex_policy.core.privilege_escalation import RUN_LATER, WRITING, find_privilege_escalations, looks_like_writing
 
 GUARDED = (
     ".claude/settings.json", ".claude/settings.local.json", ".claude/agents/x.md", ".codex/config.toml", ".gemini/x",
@@ -17,14 +17,14 @@ def named(*scopes: str, actions: tuple[str, ...] = ("read",)) -> list[tuple[str,
     """Return each scope that is named, with the path it is named for."""
     return [
         (found.scope, found.path)
-        for found in find_privilege_escalations(Grant("g", "t", actions, Rate(1), {}, fs_scope=scopes))
+        for found in find_files_run_later(Grant("g", "t", actions, Rate(1), {}, fs_scope=scopes))
     ]
 
 
 @pytest.mark.parametrize("path", [path for paths in RUN_LATER.values() for path in paths])
 def test_every_path_of_the_table_is_named(path: str) -> None:
     """By itself, with a slash, from below it, from above it, and in a directory below the root."""
-    assert trim_scope_or_none(path) == path
+    assert normalize_scope_or_none(path) == path
     for scope in (path, f"{path}/", f"{path}/x/y", path.partition("/")[0], f"apps/web/{path}", path.upper()):
         assert scope.removesuffix("/") in [found for found, _ in named(scope)]
 
@@ -51,7 +51,7 @@ def test_each_scope_is_named_once_for_each_program_that_runs_it() -> None:
         (".github", ".github/hooks"),
         ("Makefile", "Makefile"),
     ]
-    (found,) = find_privilege_escalations(Grant("g", "t", ("x",), Rate(1), {}, fs_scope=(".github/workflows",)))
+    (found,) = find_files_run_later(Grant("g", "t", ("x",), Rate(1), {}, fs_scope=(".github/workflows",)))
     assert found.sentence == (
         "scope `.github/workflows` covers `.github/workflows`: CI runs it, with more rights than the tool has"
     )
@@ -64,7 +64,7 @@ def test_each_scope_is_named_once_for_each_program_that_runs_it() -> None:
 def test_a_grant_without_a_scope_escalates_if_it_writes(action: str) -> None:
     """However it is spelled."""
     assert looks_like_writing(action)
-    (found,) = find_privilege_escalations(Grant("g", "t", ("read", action), Rate(1), {}))
+    (found,) = find_files_run_later(Grant("g", "t", ("read", action), Rate(1), {}))
     assert found.sentence.startswith("it may write on any path: ")
 
 

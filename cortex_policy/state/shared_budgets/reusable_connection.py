@@ -4,8 +4,8 @@ from select import POLLIN, poll
 
 from cortex_policy.core.model import Budget
 from cortex_policy.state.shared_budgets.plausible_server_time import ServerClock, read_nanoseconds_since_boot
+from cortex_policy.state.shared_budgets.primary_connection import ServerConnection
 from cortex_policy.state.shared_budgets.protocol import Call, run_conversation
-from cortex_policy.state.shared_budgets.server_connection import ServerConnection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,12 @@ import json
 
 import pytest
 
-from cortex_policy.core.hooks.denials import MAX_REASON_BYTES, NO_OPINION, escape_reason_for_model, make_denial_outputs
+from cortex_policy.core.hooks.denial_outputs import (
+    MAX_REASON_BYTES,
+    NO_OPINION,
+    escape_reason_for_model,
+    make_denial_outputs,
+)
 from cortex_policy.core.hooks.payload import AGENTS
 
 

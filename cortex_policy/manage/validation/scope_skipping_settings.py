@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _MAX_NAMED = 3
 
 
-def find_calls_without_scope_check_problems(path: str, scoped: list[str]) -> "Iterator[Problem]":
+def find_scope_skipping_setting_problems(path: str, scoped: list[str]) -> "Iterator[Problem]":
     """Note what the settings of a root let these grants allow: calls without a path, and undeclared arguments."""
     if not scoped:
         return

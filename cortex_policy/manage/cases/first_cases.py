@@ -17,7 +17,7 @@ from cortex_policy.manage.path_names import make_path_relative_if_below_cwd
 from cortex_policy.state import Root
 from cortex_policy.state.atomic_write import create_file_atomically
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_grant_id
-from cortex_policy.state.safe_directories import make_directory, open_directory_below
+from cortex_policy.state.safe_directories import make_directory, open_child_directory
 from cortex_policy.state.writer_lock import check_root_not_replaced
 
 
@@ -82,7 +82,7 @@ def check_grant_size(subject: GrantUnderTest) -> None:
 
 def _create_case_file(policy: int, names: list[str], data: bytes) -> None:
     make_directory(policy, "tests")
-    directory = open_directory_below(policy, "tests")
+    directory = open_child_directory(policy, "tests")
     try:
         for name in names:
             if _is_in_directory(directory, name):

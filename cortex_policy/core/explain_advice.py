@@ -6,11 +6,11 @@ from cortex_policy.core.engine import (
     find_path_syntax_problem,
     is_path_that_counts_as_declared,
     make_path_verdicts,
-    trim_scope_or_none,
+    normalize_scope_or_none,
 )
 from cortex_policy.core.explanation_steps import MOST_PATHS, RULES
 from cortex_policy.core.path_likeness import find_unchecked_paths, looks_like_path
-from cortex_policy.core.text import format_did_you_mean_hint
+from cortex_policy.core.text import format_guess_hint
 from cortex_policy.core.unicode_equivalence import (
     find_equivalent_word,
     find_scope_and_path_covered_in_nfc,
@@ -47,7 +47,7 @@ def _advise_on_action(case: "ExplainContext") -> Advice:
         return Advice(
             closest, actions, remedy, format_normal_form_difference("the action", action, closest) if closest else ""
         )
-    advice = f"{format_did_you_mean_hint(closest)} an operator can allow `{action}` beside it" if closest else ""
+    advice = f"{format_guess_hint(closest)} an operator can allow `{action}` beside it" if closest else ""
     return Advice(closest, actions, remedy, advice)
 
 
@@ -74,7 +74,7 @@ def _advise_on_undeclared_arguments(case: "ExplainContext") -> Advice:
     words = [f"{name}={word}" for name in names if "=" not in name and (word := _declaration_word(args[name]))]
     is_complete = bool(names) and len(words) == len(names) <= MOST_PATHS
     remedy = operator_commands.format_set_command(grant.id, "arg", words if is_complete else [])
-    near = format_did_you_mean_hint(find_closest_word(names[0], tuple(grant.args))) if names else ""
+    near = format_guess_hint(find_closest_word(names[0], tuple(grant.args))) if names else ""
     known = (f"the arguments {format_first_values(list(grant.args))}",) if grant.args else ()
     advice = "leave it out; an operator can declare it in `args`, an object by `const` or `enum`"
     return Advice(
@@ -94,7 +94,7 @@ def _declaration_word(value: object) -> str:
 def _advise_on_path(case: "ExplainContext") -> Advice:
     """Advise on a path in no scope: the closest scope and the command that adds one, unless no grant could allow it."""
     scopes = case.grant.fs_scope
-    usable = tuple(scope for scope in scopes if trim_scope_or_none(scope) is not None)
+    usable = tuple(scope for scope in scopes if normalize_scope_or_none(scope) is not None)
     denied = [verdict for verdict in make_path_verdicts(case.grant, case.request) if verdict.why_denied]
     if not denied:
         return Advice("", usable, advice="name a path, as with `--path P`")
@@ -119,7 +119,7 @@ def _advise_on_path(case: "ExplainContext") -> Advice:
     )
 
 
-def advise_on_allowed_call(case: "ExplainContext") -> Advice:
+def advise_declaring_paths(case: "ExplainContext") -> Advice:
     """Advise on a call that is allowed: declare as a path what looks like one, so that its scope is checked."""
     grant, args = case.grant, case.request.args
     alike = dict.fromkeys(name for name, *_ in find_unchecked_paths(grant, args)) if grant.fs_scope else {}

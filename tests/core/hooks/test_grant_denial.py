@@ -2,10 +2,10 @@
 
 import pytest
 
-from cortex_policy.core.hooks.denials import escape_reason_for_model
-from cortex_policy.core.hooks.reasons import format_error_denial, format_grant_denial
+from cortex_policy.core.hooks.denial_outputs import escape_reason_for_model
+from cortex_policy.core.hooks.grant_denial import format_error_denial, format_grant_denial
 from cortex_policy.core.hooks.ruling import GrantCheck
-from cortex_policy.core.hooks.ruling_denial import format_ruling_denial
+from cortex_policy.core.hooks.ruling_denial import format_rules_denial
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     APPROVAL_REQUIRED,
@@ -102,7 +102,7 @@ def test_an_undecidable_call_refers_to_a_human(why: object) -> None:
 )  # fmt: skip
 def test_no_path_of_the_policy_is_named(detail: str) -> None:
     """The model gets a sentence without it."""
-    for text in (reason(Decision(PATH_OUTSIDE_SCOPE, detail)), format_ruling_denial("Write", detail, is_final=True)):
+    for text in (reason(Decision(PATH_OUTSIDE_SCOPE, detail)), format_rules_denial("Write", detail, is_final=True)):
         assert ".cortex" not in text.casefold()
         assert "/var/log" not in text
         assert "the policy that checks this call" in text
@@ -114,7 +114,7 @@ def test_a_reason_stays_short_whatever_it_is_about() -> None:
     large = Grant("g", "t", tuple(f"action-{one}" for one in range(5000)), Rate(1), {}, "internal", ("a" * 3000,) * 50)
     for text in (
         reason(Decision(ACTION_NOT_ALLOWED), large), reason(Decision(PATH_OUTSIDE_SCOPE, "x" * 10**6), large),
-        format_ruling_denial("t" * 10**5, "y" * 10**6, is_final=False),
+        format_rules_denial("t" * 10**5, "y" * 10**6, is_final=False),
     ):  # fmt: skip
         shown = escape_reason_for_model(text)
         assert len(shown.encode()) <= 2000

@@ -2,7 +2,7 @@
 
 from cortex_policy.core.access_denied import AccessDenied
 from cortex_policy.core.engine import decide_rate, find_denial_before_rate
-from cortex_policy.core.input_values import require_arguments, require_positive_int, require_text
+from cortex_policy.core.input_values import rebuild_arguments, require_positive_int, require_text
 from cortex_policy.core.model import Budget, Decision, Grant, GrantError, Request, StateError, UsageError
 from cortex_policy.library.functions import make_denial_error
 from cortex_policy.library.grant_cache import CachedGrant, GrantCache, StoreStats
@@ -15,7 +15,7 @@ from cortex_policy.state.enforcement import (
     check_host_stop,
     check_stamp_if_required,
     load_effective_settings,
-    load_grant_and_settings_in_root_for_call,
+    load_grant_without_host_stop_check,
 )
 from cortex_policy.state.grants import check_grant_id, read_grant
 from cortex_policy.state.paths import find_protected_paths, resolve_path_arguments
@@ -131,7 +131,7 @@ class Decider:
         except AccessDenied as error:
             self._refusals += 1
             return error.decision
-        grant, plain = entry.grant, require_arguments(args)
+        grant, plain = entry.grant, rebuild_arguments(args)
         origin = grant.origin
         assert origin is not None  # noqa: S101 - it was read from a file
         protected = (
@@ -148,7 +148,7 @@ class Decider:
         self, entry: CachedGrant | None, grant_id: str, action: str, args: "Mapping[str, object] | None", cost: int
     ) -> Decision:
         grant_id, action = require_text(grant_id, "an id"), require_text(action, "an action")
-        cost, plain = require_positive_int(cost, "cost"), require_arguments(args)
+        cost, plain = require_positive_int(cost, "cost"), rebuild_arguments(args)
         try:
             with AuditedCall(grant_id, action, plain, cost, peek=False, sinks=self._sinks) as audited:
                 entry = entry or self._read_grant(grant_id, self._load_for_call)
@@ -211,7 +211,7 @@ class Decider:
 
     def _load_for_call(self, grant_id: str) -> "tuple[Grant, Settings]":
         check_host_stop()
-        return load_grant_and_settings_in_root_for_call(self.root.resolve(), grant_id)
+        return load_grant_without_host_stop_check(self.root.resolve(), grant_id)
 
     def _load(self, grant_id: str) -> "tuple[Grant, Settings]":
         root = self.root.resolve()

@@ -52,7 +52,7 @@ for _reason, _paths in RUN_LATER.items():
 _WORD = re.compile("[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
-class PrivilegeEscalation(Value):
+class FileRunLater(Value):
     """A path that a scope lets a tool change, and who runs it; both are empty where any path is allowed."""
 
     scope: str
@@ -66,17 +66,17 @@ class PrivilegeEscalation(Value):
         return shorten_message(f"{what}: {self.reason}, with more rights than the tool has")
 
 
-def find_privilege_escalations(grant: Grant) -> tuple[PrivilegeEscalation, ...]:
+def find_files_run_later(grant: Grant) -> tuple[FileRunLater, ...]:
     """Name what a grant would let its tool change that others run later; each scope and reason once.
 
     A scope counts whatever the actions are called. Without one only actions that look like writing do, else every
     unscoped grant would be named.
     """
     if not grant.fs_scope:
-        return (PrivilegeEscalation("", "", ANY_PATH),) if any(map(looks_like_writing, grant.actions)) else ()
+        return (FileRunLater("", "", ANY_PATH),) if any(map(looks_like_writing, grant.actions)) else ()
     scopes = dict.fromkeys(prefix for prefix in map(normalize_scope_cached, grant.fs_scope) if prefix is not None)
     return tuple(
-        PrivilegeEscalation(scope, path, reason)
+        FileRunLater(scope, path, reason)
         for scope in (scopes if grant.actions else ())
         for reason, path in _runners_of_files_in(scope).items()
     )
