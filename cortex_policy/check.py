@@ -8,7 +8,7 @@ from cortex_policy.core.arguments import find_declared_types
 from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
 from cortex_policy.core.model import WAITING, CortexPolicyError, UsageError
 from cortex_policy.core.path_arguments import ALWAYS, NEVER, find_path_condition_of_argument
-from cortex_policy.state import read_all
+from cortex_policy.state import read_up_to
 from cortex_policy.state.enforcement import AuditedCall, load_grant_and_settings_for_call
 
 TYPE_CHECKING = False
@@ -203,7 +203,7 @@ def _raise_if_duplicate(name: str, names: set[str]) -> None:
 
 def _parse_json_object(text: str) -> "dict[str, object]":
     try:
-        data = read_all(0, MAX_BYTES + 1) if text == "-" else text.encode()
+        data = read_up_to(0, MAX_BYTES + 1) if text == "-" else text.encode()
         value = decode_json(data)
     except (MalformedError, UnicodeEncodeError, OSError) as error:
         why = "not UTF-8" if isinstance(error, UnicodeEncodeError) else error

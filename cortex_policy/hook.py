@@ -14,7 +14,7 @@ from cortex_policy import DECISION_MODULES, import_from_bytecode
 from cortex_policy.core import Value
 from cortex_policy.core.hooks.denial_outputs import NO_OPINION, escape_reason_for_model, make_denial_outputs
 from cortex_policy.core.hooks.payload import AGENTS, MAX_BYTES
-from cortex_policy.state import read_all
+from cortex_policy.state import read_up_to
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _DIGITS = frozenset("0123456789")
 _TAG_CHARACTERS = _DIGITS | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._-")
 _HOOK_DECISION_MODULES = (  # each after those that it needs
     "core/hooks/guarded_files", "core/hooks/tool_inputs", "core/hooks/hook_rules", "core/hooks/ruling",
-    "state/counted_call_deliveries", "state/hooks_file", "hook_decision",
+    "state/calls_seen_by_several_hooks", "state/hooks_file", "hook_decision",
 )  # fmt: skip
 _SHELL_MODULES = (  # as above
     "core/hooks/simple_commands", "core/hooks/known_programs", "core/hooks/word_scanner", "core/hooks/shell_syntax",
@@ -113,7 +113,7 @@ class HookProcess:
         """Read the call of a tool, let a child decide it, and answer what it says."""
         end = time.monotonic() + words.deadline_seconds
         self._set_timer(min(INPUT_SECONDS, words.deadline_seconds), "the agent did not end its input in time")
-        data = read_all(0, MAX_BYTES + 1)
+        data = read_up_to(0, MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             self.deny(f"the agent sent more than {MAX_BYTES >> 20} MiB")
         # before the fork: in the child, modules take half as much time again

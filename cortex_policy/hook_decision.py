@@ -35,7 +35,7 @@ from cortex_policy.core.model import (
 )
 from cortex_policy.core.path_arguments import collapse_path
 from cortex_policy.state import find_home_directory_or_empty, sha256
-from cortex_policy.state.counted_call_deliveries import CallDelivery
+from cortex_policy.state.calls_seen_by_several_hooks import CallDelivery
 from cortex_policy.state.enforcement import (
     AuditedCall,
     check_host_stop,

@@ -71,9 +71,9 @@ def run_command_line(argv: list[str]) -> int:
         if run_words is None or run_words.for_each:
             gc.enable()
         if run_words is not None:
-            from cortex_policy.run import decide_and_exec_command  # noqa: PLC0415 - as in `_answer_call_and_exit`
+            from cortex_policy.run import decide_and_exec_or_exit  # noqa: PLC0415 - as in `_answer_call_and_exit`
 
-            decide_and_exec_command(run_words, _make_wait_notice(run_words.call))
+            decide_and_exec_or_exit(run_words, _make_wait_notice(run_words.call))
     without_typer = _WITHOUT_TYPER.get(argv[0]) if argv else None
     code = without_typer(argv[1:]) if without_typer is not None else None
     if code is not None:
@@ -177,9 +177,9 @@ def _make_wait_notice(call: "Call") -> "Notice | None":
     if not call.wait_seconds:
         return None
     gc.enable()  # it may decide again and again for an hour
-    from cortex_policy.cli.output.call_wait_notice import make_call_wait_display_or_none  # noqa: PLC0415 - few calls wait
+    from cortex_policy.cli.output.call_wait_notice import make_call_wait_notifier_or_none  # noqa: PLC0415 - few calls wait
 
-    return make_call_wait_display_or_none(call)
+    return make_call_wait_notifier_or_none(call)
 
 
 def _print_and_exit(code: int, message: str) -> "Never":

@@ -4,7 +4,7 @@ import os
 
 from cortex_policy.core import Value
 from cortex_policy.core.model import USED, UsageError
-from cortex_policy.core.text import escape_json_output, escape_output, format_message_line
+from cortex_policy.core.text import escape_ascii_json_output, escape_output, format_message_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,11 +45,11 @@ def render_outcome_even_if_silent(outcome: "CallOutcome") -> RenderedCall:
 
 def write_rendered_call_and_exit(output: RenderedCall) -> "Never":
     """Print an output and exit; if stdout or stderr cannot be written, the exit code stays the same."""
-    write_rendered_call(output)
+    write_rendered_texts(output)
     os._exit(output.exit_code)
 
 
-def write_rendered_call(output: RenderedCall) -> None:
+def write_rendered_texts(output: RenderedCall) -> None:
     """Print an output, as far as stdout and stderr can be written."""
     for descriptor, text in ((1, output.out), (2, output.err)):
         data = text.encode("utf-8", "backslashreplace")
@@ -119,7 +119,7 @@ def format_outcome_json_line(outcome: "CallOutcome", **more: object) -> str:
     """Return the answer as one line of JSON: the members every answer has, then `more`."""
     from cortex_policy.core.json_text import format_ascii_json  # noqa: PLC0415 - most answers are for people
 
-    return escape_json_output(format_ascii_json({**outcome_to_json(outcome), **more}))
+    return escape_ascii_json_output(format_ascii_json({**outcome_to_json(outcome), **more}))
 
 
 def outcome_to_json(outcome: "CallOutcome") -> dict[str, object]:

@@ -44,7 +44,7 @@ def parse_denied_exit_code_or_none(text: str) -> int | None:
     return int(digits) if 0 < len(digits) <= len(str(MAX_EXIT_CODE)) and int(digits) <= MAX_EXIT_CODE else None
 
 
-def decide_and_exec_command(run: Run, notice: "Notice | None" = None) -> "Never":
+def decide_and_exec_or_exit(run: Run, notice: "Notice | None" = None) -> "Never":
     """Decide a call and become its command, or run the command for each path; a denial exits with its code.
 
     The notice tells people that a call waits.
@@ -102,10 +102,10 @@ def _print_error(run: Run, error: CortexPolicyError) -> int:
 
 
 def _print_outcome(run: Run, outcome: CallOutcome) -> int:
-    from cortex_policy.render import render_outcome_unless_silent, write_rendered_call  # noqa: PLC0415 - an allowed call prints nothing
+    from cortex_policy.render import render_outcome_unless_silent, write_rendered_texts  # noqa: PLC0415 - an allowed call prints nothing
 
     code = outcome.exit_code
-    write_rendered_call(render_outcome_unless_silent(outcome))
+    write_rendered_texts(render_outcome_unless_silent(outcome))
     return run.denied_exit if run.denied_exit is not None and code in _DENIALS else code
 
 

@@ -7,7 +7,7 @@ from pages import Page
 
 from cortex_policy.cli.command_table import GROUPS, PROGRAM
 from cortex_policy.cli.exit_codes import list_exit_codes
-from cortex_policy.core.settings import LOCKED, PROJECT, SETTINGS, SYSTEM, Setting, make_settings_by_variable
+from cortex_policy.core.settings import LOCKED, PROJECT, SETTINGS, SYSTEM, Setting, map_settings_by_variable_name
 from cortex_policy.state import SYSTEM_SETTINGS
 
 Entries = Iterable[tuple[str, str]]
@@ -108,7 +108,7 @@ def settings_page(date: str) -> str:
 def _describe(setting: Setting) -> str:
     """Say what a setting does, its values, and where it may be set."""
     default = f" Without it: {setting.default_text}." if setting.default_text else ""
-    variable = f" Its variable is `{setting.variable}`." if setting.variable in make_settings_by_variable() else ""
+    variable = f" Its variable is `{setting.variable}`." if setting.variable in map_settings_by_variable_name() else ""
     places = "the project alone" if setting.places == (PROJECT,) else ", ".join(setting.places)
     return f"{setting.sentence} It is {setting.expected}.{default} Set by: {places}.{variable}"
 

@@ -9,7 +9,7 @@ from cortex_policy.batch.request_line import BadRequestError, RequestLine, parse
 from cortex_policy.check import Call, CallOutcome, decide_outcome_with_wait
 from cortex_policy.core.decode import decode_json
 from cortex_policy.core.model import CortexPolicyError, UsageError
-from cortex_policy.library.path_lookup import UnresolvedRoot, find_root_as_spelled
+from cortex_policy.library.path_lookup import UnresolvedRoot, find_root_keeping_links
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Answerer:
     def find_root(self) -> UnresolvedRoot:
         """Find the root now, and return its name; raise GrantError (25, 26) if there is none."""
         if self._decider is None:
-            self._decider = BatchDecider(find_root_as_spelled(self._root))
+            self._decider = BatchDecider(find_root_keeping_links(self._root))
         return self._decider.root
 
     def answer_line(self, line: bytes) -> tuple[str, int]:
@@ -85,7 +85,7 @@ class Answerer:
 
     def _load(self, grant: str) -> "Grant | None":
         try:
-            self._decider = self._decider or BatchDecider(find_root_as_spelled(self._root))
+            self._decider = self._decider or BatchDecider(find_root_keeping_links(self._root))
             return self._decider.load(grant)
         except CortexPolicyError:  # a decision says why
             return None
@@ -117,7 +117,7 @@ class Answerer:
     def _answer_in_full(self, request: RequestLine, id_member: str) -> tuple[str, int]:
         call = _to_call(request, self._root, require_path=self._require_path)
         try:
-            decider = self._decider = self._decider or BatchDecider(find_root_as_spelled(self._root))
+            decider = self._decider = self._decider or BatchDecider(find_root_keeping_links(self._root))
         except CortexPolicyError:  # no root: `check` says which rule denies, and records it
             outcome = decide_outcome_with_wait(call)
         else:

@@ -11,7 +11,7 @@ import typer
 from cortex_policy.cli.command_errors import Invocation, run_to_exit_code
 from cortex_policy.cli.command_table import ALIASES, COMMANDS, PROGRAM
 from cortex_policy.cli.common_options import RootOption
-from cortex_policy.cli.exit_codes import DECIDING, is_decision_command
+from cortex_policy.cli.exit_codes import DECIDING, starts_with_decision_command
 from cortex_policy.cli.help import CheckCommand, CommandWithExamples, DecisionCommand, ProgramGroup, RunCommand
 from cortex_policy.cli.usage_errors import USAGE_ERROR, print_help_without_decision, print_usage_error
 from cortex_policy.core.text import format_message_line
@@ -93,7 +93,7 @@ def run_typer(words: list[str]) -> int:
     # a grant of 1 MiB has half a million values without cycles: the collector would look at them again and again
     gc.set_threshold(_GARBAGE_OBJECTS, 100, 100)
     words = _move_root_option(words)
-    invocation = Invocation(changes=is_decision_command(words))
+    invocation = Invocation(changes=starts_with_decision_command(words))
     return run_to_exit_code(lambda: _run_app(words, invocation), invocation)
 
 
@@ -121,12 +121,12 @@ def _run_app(words: list[str], invocation: Invocation) -> int:
     """Parse and run words with only the commands that they may need; return the exit code, also for usage errors."""
     first = words[0] if words else ""
     command = typer.main.get_command(build_app(_needed_commands(first, words)))
-    if is_decision_command(words) and words[1:] == ["--help"]:
+    if starts_with_decision_command(words) and words[1:] == ["--help"]:
         context = typer.Context(command, info_name=PROGRAM, **command.context_settings)
         deciding = command.get_command(context, first)  # type: ignore[attr-defined]
         typer.echo(deciding.get_help(typer.Context(deciding, info_name=first, parent=context)))
         return 0
-    if is_decision_command(words) and words[1:] == ["--version"]:
+    if starts_with_decision_command(words) and words[1:] == ["--version"]:
         words = ["--version"]
     if first.startswith("-") and words[1:]:  # else a wrapper's `"$@"` could make a call a 0
         about = f"{words[1]} " if words[1] in COMMANDS else ""
@@ -136,7 +136,7 @@ def _run_app(words: list[str], invocation: Invocation) -> int:
     try:
         code = command.main(words, PROGRAM, _NO_VARIABLE, standalone_mode=False, obj=invocation)
     except _USAGE_ERROR as error:
-        if is_decision_command(words) and getattr(error, "option_name", "") in HELP_OPTIONS:
+        if starts_with_decision_command(words) and getattr(error, "option_name", "") in HELP_OPTIONS:
             print_help_without_decision(words, error)
         else:
             print_usage_error(words, error)

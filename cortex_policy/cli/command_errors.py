@@ -6,7 +6,7 @@ import sys
 
 from cortex_policy.cli.streams import find_earlier_stdout_error, replace_standard_streams
 from cortex_policy.core.model import NOT_DONE, CortexPolicyError
-from cortex_policy.core.text import elide_middle, escape_json_output, format_message_line, format_os_error
+from cortex_policy.core.text import elide_middle, escape_ascii_json_output, format_message_line, format_os_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,4 +64,4 @@ def print_json_error(message: str, hint: str, exit_code: int) -> None:
     import json  # noqa: PLC0415 - only an error needs it
 
     error = {"message": elide_middle(message), "hint": elide_middle(hint) or None, "exit_code": exit_code}
-    sys.stdout.write(escape_json_output(json.dumps({"error": error})) + "\n")
+    sys.stdout.write(escape_ascii_json_output(json.dumps({"error": error})) + "\n")

@@ -19,7 +19,7 @@ from cortex_policy.cli.prompts import require_widening_consent
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import escape_unprintable, format_message_line, format_os_error
 from cortex_policy.manage.diff.grants import GrantDiff, PolicyDiff
-from cortex_policy.manage.diff.unified import format_diff_lines_for_people
+from cortex_policy.manage.diff.unified import format_readable_diff_lines
 from cortex_policy.manage.editing.edit_loop import DIFF, EDIT, ENDED_AT_ONCE, EXIT, SAVE
 from cortex_policy.manage.editing.editor_command import is_terminal_editor, make_editor_command_for_file
 
@@ -114,7 +114,7 @@ class EditScreen:
 
     def show_diff(self, old: bytes, new: bytes) -> None:
         """Print the lines that differ."""
-        for line in format_diff_lines_for_people(self._name, old, new):
+        for line in format_readable_diff_lines(self._name, old, new):
             typer.echo("\t".join(map(escape_unprintable, line.split("\t"))), err=True)
 
 

@@ -46,7 +46,7 @@ _DRY_RUN_OPTIONS = ("dry_run", "check", "diff")
 _CHANGING_OPTIONS = {"validate": ("fix",), "test": ("init",), "schema": ("install",), "export": ("out",)}
 
 
-def is_decision_command(words: list[str]) -> bool:
+def starts_with_decision_command(words: list[str]) -> bool:
     """Return whether the exit code of a command line is a decision."""
     return bool(words) and words[0] in DECIDING
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     Command = Callable[..., None]
 
 
-def with_options_and_result_of(make: "Callable[..., object]") -> "Callable[[Command], Command]":
+def fill_first_argument_by_calling(make: "Callable[..., object]") -> "Callable[[Command], Command]":
     """Return a decorator that gives a command the options of `make`, and its result as the first argument."""
 
     def decorate(command: "Command") -> "Command":

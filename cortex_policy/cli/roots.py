@@ -34,7 +34,7 @@ def find_inner_root_or_none(named: str | None) -> "Root | None":
         return None
 
 
-def find_root_argument_or_none(named: str | None) -> str | None:
+def name_inner_root_if_ambiguous(named: str | None) -> str | None:
     """Return the innermost root as a name for functions that find the root themselves; None if there is none."""
     try:
         root = find_inner_root(named)

@@ -126,7 +126,7 @@ def is_colour_wanted(*, is_terminal: bool) -> bool:
     return is_terminal and os.environ.get("TERM") not in ("dumb", "unknown")
 
 
-def find_terminal_width_or_none() -> int | None:
+def find_any_terminal_width_or_none() -> int | None:
     """Return the columns of the terminal that people look at, None if there is none."""
     if (columns := os.environ.get("COLUMNS", "")).isdecimal() and int(columns) > 0:
         return int(columns)
@@ -136,9 +136,9 @@ def find_terminal_width_or_none() -> int | None:
     return None
 
 
-def find_fold_width(descriptor: int) -> int:
+def find_wrap_width(descriptor: int) -> int:
     """Return at how many columns a text is folded: those of its terminal within limits, else as many as everywhere."""
-    columns = (find_terminal_width_or_none() if os.isatty(descriptor) else None) or _DEFAULT_FOLD_WIDTH
+    columns = (find_any_terminal_width_or_none() if os.isatty(descriptor) else None) or _DEFAULT_FOLD_WIDTH
     return min(max(columns, _MIN_FOLD_WIDTH), _MAX_FOLD_WIDTH)
 
 

@@ -8,7 +8,7 @@ import typer
 
 from cortex_policy.cli.command_errors import print_json_error
 from cortex_policy.cli.command_table import OTHER_WORDS, OTHER_WORDS_IN_GROUPS, PROGRAM
-from cortex_policy.cli.exit_codes import is_decision_command
+from cortex_policy.cli.exit_codes import starts_with_decision_command
 from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.text import format_guess_hint, format_message_line
@@ -31,7 +31,7 @@ def print_usage_error(words: list[str], error: Any) -> None:
     command = _find_command_of_error(words, error)
     hint = " ".join(filter(None, (guess, f"see `{command} --help`")))
     _print_text_or_json(words, f"{command}: {format_message_line(message)}\nhint: {format_message_line(hint)}", message)
-    if not is_decision_command(words) and "--json" in words and not _QUIET_OPTIONS.intersection(words):
+    if not starts_with_decision_command(words) and "--json" in words and not _QUIET_OPTIONS.intersection(words):
         print_json_error(message, hint, USAGE_ERROR)
 
 
@@ -44,7 +44,7 @@ def print_help_without_decision(words: list[str], error: Any) -> None:
 def _print_text_or_json(words: list[str], text: str, message: str) -> None:
     if words[:1] == ["run"]:
         words = [word for word in split_argv_at_double_dash(words)[0] if word != "--json"]  # it has no such option
-    if not is_decision_command(words) or not {"--json", *_QUIET_OPTIONS}.intersection(words):
+    if not starts_with_decision_command(words) or not {"--json", *_QUIET_OPTIONS}.intersection(words):
         typer.echo(text, err=True)
     elif "--json" in words and not _QUIET_OPTIONS.intersection(words):
         from cortex_policy.check import Call, CallOutcome  # noqa: PLC0415 - only an error of a decision needs it
@@ -58,7 +58,7 @@ def _find_command_of_error(words: list[str], error: Any) -> str:
     """Return the command that reports an error; an option without its value has lost its command."""
     if error.ctx is not None:
         return str(error.ctx.command_path)
-    return " ".join([PROGRAM, *words[: is_decision_command(words)]])
+    return " ".join([PROGRAM, *words[: starts_with_decision_command(words)]])
 
 
 def _describe_error(error: Any, message: str) -> tuple[str, str]:

@@ -51,11 +51,11 @@ def find_declared_types(declarations: "Mapping[str, object]", name: str) -> tupl
 
 def find_first_argument_violation_text(declarations: "Mapping[str, object]", given: "Mapping[str, object]") -> str:
     """Say which argument does not match its declaration, and why; '' if all match."""
-    name, why, _ = find_first_argument_violation(declarations, given)
+    name, why, _ = find_first_violating_argument(declarations, given)
     return f"`{name}` {why}" if why else ""
 
 
-def find_first_argument_violation(
+def find_first_violating_argument(
     declarations: "Mapping[str, object]", given: "Mapping[str, object]"
 ) -> "tuple[str, str, list[object]]":
     """Return the first argument that does not match its declaration, and why; '' if all match.

@@ -80,7 +80,7 @@ def parse_followed_digest_or_none(part: bytes) -> str | None:
     return value.decode() if is_named else None
 
 
-def is_prefix_of_event(text: bytes) -> bool:
+def may_be_prefix_of_event(text: bytes) -> bool:
     """Whether an incomplete line could be the beginning of an event: after a digest only its closing may come."""
     start = text.rfind(_MARK)
     if start < 0:

@@ -1,6 +1,7 @@
 """Lines of the audit log for many calls of one grant and action: what they share is written once.
 
-Each is byte for byte what `audit_event.event_to_cloudevent_line` writes of the same call (a property test holds it to that).
+Each is byte for byte what `audit_event.event_to_cloudevent_line` writes of the same call (a property test holds it
+to that).
 """
 
 from cortex_policy.core import Value

@@ -5,8 +5,8 @@ from difflib import SequenceMatcher
 from cortex_policy.core import Value
 from cortex_policy.core.arguments import (
     find_declaration_problem,
-    find_first_argument_violation,
     find_first_argument_violation_text,
+    find_first_violating_argument,
 )
 from cortex_policy.core.engine import find_matching_scope, normalize_scope_or_none
 from cortex_policy.core.unicode_equivalence import find_equivalent_word, find_scope_and_path_covered_in_nfc
@@ -65,7 +65,7 @@ def locate_argument_violation_or_none(
     declarations: "Mapping[str, object]", given: "Mapping[str, object]"
 ) -> ArgumentViolation | None:
     """Return the first violation with its keyword and value, as `explain` shows it; None if all arguments match."""
-    name, why, items = find_first_argument_violation(declarations, given)
+    name, why, items = find_first_violating_argument(declarations, given)
     if not why:
         return None
     declaration: Any = declarations[name]

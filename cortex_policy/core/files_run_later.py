@@ -66,7 +66,7 @@ class FileRunLater(Value):
         return shorten_message(f"{what}: {self.reason}, with more rights than the tool has")
 
 
-def find_files_run_later(grant: Grant) -> tuple[FileRunLater, ...]:
+def find_writable_files_run_later(grant: Grant) -> tuple[FileRunLater, ...]:
     """Name what a grant would let its tool change that others run later; each scope and reason once.
 
     A scope counts whatever the actions are called. Without one only actions that look like writing do, else every

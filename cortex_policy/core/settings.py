@@ -234,7 +234,7 @@ def is_valid_setting_value(place: str, name: str, value: object) -> bool:
     return setting is not None and place in setting.places and setting.accepts(value)
 
 
-def make_settings_by_variable() -> "dict[str, Setting]":
+def map_settings_by_variable_name() -> "dict[str, Setting]":
     """Return the settings that the environment may hold, by the names of their variables."""
     return {setting.variable: setting for setting in SETTINGS if ENVIRONMENT in setting.places}
 

@@ -68,7 +68,7 @@ class Connection:
 
     def _check_payload(self, head: Head, payload: bytes) -> None:
         if head.nonce or head.signature or not self._secrets.token:
-            requests.check_signature(self._secrets.key.encode("ascii"), head, payload)
+            requests.require_request_signature(self._secrets.key.encode("ascii"), head, payload)
             self._signature = head.signature
 
     def send_answer(self, agent: str, denial: str) -> None:

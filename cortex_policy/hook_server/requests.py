@@ -82,7 +82,7 @@ def sign_answer(key: bytes, signature: str, body: bytes) -> str:
     return hmac.new(key, b"answer\n%s\n%s" % (signature.encode("ascii"), body), sha256).hexdigest()
 
 
-def check_signature(key: bytes, head: Head, payload: bytes) -> None:
+def require_request_signature(key: bytes, head: Head, payload: bytes) -> None:
     """Raise RequestError unless a request was signed with the key."""
     if len(head.nonce) not in _NONCE_LENGTHS:
         raise RequestError("it must be signed, with a nonce of 32 to 128 characters")

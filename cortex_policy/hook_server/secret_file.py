@@ -6,7 +6,7 @@ from errno import ENOENT
 
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
-from cortex_policy.state import OPEN_FILE, read_all
+from cortex_policy.state import OPEN_FILE, read_up_to
 from cortex_policy.state.missing_directory import make_file_creation_error
 
 MIN_LENGTH, MAX_LENGTH = 32, 1024
@@ -51,7 +51,7 @@ def read_secret(path: str, *, is_any_owner: bool = False) -> str:
                 f"`{path}` must be a file of yours that nobody else can read",
                 "run `chmod 600` on it, or remove it: it is created again",
             )
-        secret = read_all(descriptor, MAX_LENGTH + 1).strip().decode("latin-1")
+        secret = read_up_to(descriptor, MAX_LENGTH + 1).strip().decode("latin-1")
     finally:
         os.close(descriptor)
     if not (MIN_LENGTH <= len(secret) <= MAX_LENGTH and secret.isascii() and secret.isprintable()):

@@ -32,7 +32,7 @@ class UnresolvedRoot(Value):
         return Root(find_named_or_only_root(self.path).path, self.is_explicit)
 
 
-def find_root_as_spelled(path: str | None = None) -> UnresolvedRoot:
+def find_root_keeping_links(path: str | None = None) -> UnresolvedRoot:
     """Find a root as `find_root` does, and return the name that led to it."""
     root = find_named_or_only_root(path)
     if not root.is_explicit:
@@ -86,7 +86,7 @@ def _visit_if_exists(path: str, directory: str, visit: "Visit") -> bool:
     return True  # it appeared just now
 
 
-def find_unprotected_root_prefix_or_none(root: str, protected: ProtectedPaths) -> str | None:
+def find_plain_root_or_none(root: str, protected: ProtectedPaths) -> str | None:
     """Return the root with a `/` if ordinary paths can be resolved below it, else None (`Preconditions.plain_root`)."""
     top = f"{root.rstrip('/')}/"
     if not root.isascii():

@@ -15,7 +15,7 @@ from cortex_policy.library.file_identity import Identity, is_timestamp_settled, 
 from cortex_policy.library.inotify import CONTENT, ENTRIES, ITSELF, Inotify
 from cortex_policy.library.path_lookup import (
     UnresolvedRoot,
-    find_unprotected_root_prefix_or_none,
+    find_plain_root_or_none,
     resolve_path_and_visit_each_part,
 )
 from cortex_policy.state import (
@@ -205,7 +205,7 @@ def read_preconditions(name: UnresolvedRoot) -> Preconditions:
     origin = Origin(root.path, "", "", root_identity, policy_identity, tools_identity)
     protected = find_protected_paths(origin, settings)
     stamp = _read_stamp_identity(root) if settings.stamp == "require" else None
-    plain_root = find_unprotected_root_prefix_or_none(root.path, protected)
+    plain_root = find_plain_root_or_none(root.path, protected)
     return Preconditions(root, identities, settings, protected, stamp, plain_root, len(plain_root or ""))
 
 

@@ -19,8 +19,8 @@ from cortex_policy.state import (
     OPEN_DIRECTORY,
     Root,
     find_named_or_default_state_directory,
-    read_all,
     read_boot_id,
+    read_up_to,
     sha256,
 )
 from cortex_policy.state import stamp as stamps
@@ -163,7 +163,7 @@ def _read_or_remove(directory: int, file: str) -> Acknowledgement | None:
 def _read_acknowledgement(descriptor: int) -> Acknowledgement | None:
     """Read what a running reader has written; None if this version does not understand it."""
     try:
-        members = decode_json(read_all(descriptor, MAX_FILE_BYTES))
+        members = decode_json(read_up_to(descriptor, MAX_FILE_BYTES))
     except (OSError, MalformedError):
         return None
     is_whole = isinstance(members, dict) and tuple(members) == Acknowledgement.__match_args__

@@ -9,7 +9,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.input_values import require_path_text, require_text
 from cortex_policy.core.model import CortexPolicyError, Decision, Grant, UsageError
 from cortex_policy.library.cached_grant_decider import Decider
-from cortex_policy.library.path_lookup import find_root_as_spelled
+from cortex_policy.library.path_lookup import find_root_keeping_links
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 
 TYPE_CHECKING = False
@@ -68,7 +68,7 @@ class PolicyStore(Decider):
             message = "max_grants must be an integer of at least 1"
             raise UsageError(message)
         super().__init__(
-            find_root_as_spelled(None if root is None else require_path_text(root)), max_grants, budgets, sinks
+            find_root_keeping_links(None if root is None else require_path_text(root)), max_grants, budgets, sinks
         )
         self._lock = allocate_lock()
         self._executor: AsyncExecutor | None = None

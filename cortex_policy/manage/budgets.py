@@ -132,7 +132,7 @@ def _budget_status(budgets: "Budgets", row: GrantRow, grant: Grant, action: str)
     return BudgetStatus(row.id, grant.tool, action, budget, problem, row.hint)
 
 
-def read_all_actions_or_named_one(root: Root, grant_id: str, action: str | None = None) -> tuple[str, ...]:
+def list_given_action_or_all(root: Root, grant_id: str, action: str | None = None) -> tuple[str, ...]:
     """Return all actions of a grant, or the named one; raise UsageError if the grant does not have it."""
     check_grant_id(grant_id)
     actions = read_grant(root, grant_id).actions
@@ -151,7 +151,7 @@ def reset_budgets(root: Root, grant_id: str, action: str | None = None) -> tuple
     counted by itself is forgotten too. Raises StateError.
     """
     actions, tool, boot = (
-        read_all_actions_or_named_one(root, grant_id, action),
+        list_given_action_or_all(root, grant_id, action),
         read_grant(root, grant_id).tool,
         read_boot_id(),
     )

@@ -27,7 +27,7 @@ from cortex_policy.core.operator_commands import (
     make_option_words,
 )
 from cortex_policy.manage.replay.decision_without_rate import FULL_ARGS_HINT, has_full_args
-from cortex_policy.manage.replay.denied_call_groups import UNTYPABLE
+from cortex_policy.manage.replay.denials_by_missing_permissions import UNTYPABLE
 from cortex_policy.manage.replay.missing_permissions import MissingPermissions, find_missing_permissions_or_why_not
 from cortex_policy.state.grants import read_grant
 

@@ -82,7 +82,7 @@ def _settings_error_to_json(error: CortexPolicyError | None) -> dict[str, object
     return None if error is None else {"problem": error.detail, "hint": error.hint or None}
 
 
-def find_denials_caused_by_settings(root: Root | None, settings: Settings) -> "Iterator[CortexPolicyError]":
+def find_stamp_log_and_state_errors(root: Root | None, settings: Settings) -> "Iterator[CortexPolicyError]":
     """Yield the errors that every check would answer because of its settings: stamp, audit log, rate state."""
     checks: list[tuple[Callable[..., None], object]] = [
         (check_audit_log_writable, settings),
@@ -110,7 +110,7 @@ def _find_errors_of_root(root: Root) -> "Iterator[CortexPolicyError]":
     except GrantError as error:
         yield error
     if settings is not None:
-        yield from find_denials_caused_by_settings(root, settings)
+        yield from find_stamp_log_and_state_errors(root, settings)
     if settings is not None and settings.budgets_url is not None:
         from cortex_policy.manage.budget_server import find_error_denying_calls_or_none  # noqa: PLC0415 - few hosts share budgets
 

@@ -14,8 +14,8 @@ from cortex_policy.state import (
     OPEN_FILE,
     Root,
     find_default_rate_state_directory,
-    read_all,
     read_boot_id,
+    read_up_to,
 )
 from cortex_policy.state.grants import find_trust_problems
 from cortex_policy.state.ledger import format_budget_directory_name
@@ -101,7 +101,7 @@ def _state_dir_of(user: pwd.struct_passwd) -> object:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or find_trust_problems(descriptor, status, {ROOT_USER, user.pw_uid}):
             raise GrantError(SETTINGS_INVALID, f"the settings of {user.pw_name} are unsafe")
-        data = read_all(descriptor, MAX_BYTES + 1)
+        data = read_up_to(descriptor, MAX_BYTES + 1)
     finally:
         os.close(descriptor)
     return decode_layer(USER, NAME, data).values.get("state_dir")

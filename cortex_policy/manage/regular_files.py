@@ -3,7 +3,7 @@
 import os
 import stat
 
-from cortex_policy.state import read_all
+from cortex_policy.state import read_up_to
 
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _LOOK = getattr(os, "O_PATH", _READ) | os.O_CLOEXEC  # opens only the name: a device may act when it is opened
@@ -20,7 +20,7 @@ def read_regular_file_following_links(path: str, max_bytes: int) -> bytes:
         os.close(place)
     try:
         _raise_if_not_regular(descriptor)
-        return read_all(descriptor, max_bytes)
+        return read_up_to(descriptor, max_bytes)
     finally:
         os.close(descriptor)
 

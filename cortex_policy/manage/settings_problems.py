@@ -10,7 +10,7 @@ from cortex_policy.core.model import GrantError
 from cortex_policy.manage.path_names import make_path_relative_if_below_cwd
 from cortex_policy.schema.problems import MAX_LINE_LENGTH, Problem
 from cortex_policy.schema.rule_catalog import find_severity
-from cortex_policy.state import read_all
+from cortex_policy.state import read_up_to
 from cortex_policy.state.settings import MAX_BYTES, merge_settings_layers, read_layers
 from cortex_policy.state.valid_settings import read_valid_layers_and_errors
 
@@ -45,7 +45,7 @@ def find_settings_error(root: str) -> GrantError | None:
     return None
 
 
-def find_settings_error_texts(roots: "Iterable[str]") -> list[str]:
+def find_settings_error_texts_of_roots(roots: "Iterable[str]") -> list[str]:
     """Return a sentence, with the fix, for each error that makes every check of one of these roots answer 27."""
     errors = filter(None, map(find_settings_error, roots))
     return list(dict.fromkeys(f"{error}; every check answers 27{error.hint and f'; {error.hint}'}" for error in errors))
@@ -95,7 +95,7 @@ def _read_lines(file: str) -> list[str]:
     try:
         descriptor = os.open(file, _FLAGS)
         try:
-            data = read_all(descriptor, MAX_BYTES) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+            data = read_up_to(descriptor, MAX_BYTES) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
         finally:
             os.close(descriptor)
     except OSError:

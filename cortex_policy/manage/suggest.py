@@ -2,18 +2,18 @@
 
 from cortex_policy.core import Value
 from cortex_policy.core.closest_match import find_closest_word
-from cortex_policy.core.files_run_later import FileRunLater, find_files_run_later
+from cortex_policy.core.files_run_later import FileRunLater, find_writable_files_run_later
 from cortex_policy.core.json_edit import append_items, replace_value
 from cortex_policy.core.json_tree import format_json_pointer
 from cortex_policy.core.model import GrantError, UsageError
-from cortex_policy.manage.audit.reader import decode_calls_decided_by_grants, pause_garbage_collector
+from cortex_policy.manage.audit.reader import decode_replayable_calls, pause_garbage_collector
 from cortex_policy.manage.diff.grants import compare_grant_bytes
 from cortex_policy.manage.diff.unified import format_unified_diff
 from cortex_policy.manage.editing import set_fields
 from cortex_policy.manage.editing.new_grant import format_new_grant
 from cortex_policy.manage.replay.call_replayer import CallReplayer
 from cortex_policy.manage.replay.decision_without_rate import FULL_ARGS_HINT
-from cortex_policy.manage.replay.denied_call_groups import (
+from cortex_policy.manage.replay.denials_by_missing_permissions import (
     MAX_TYPED,
     NO_GRANT,
     RATE_TOO_LOW,
@@ -21,7 +21,7 @@ from cortex_policy.manage.replay.denied_call_groups import (
     DenialGrouper,
     DeniedGroup,
 )
-from cortex_policy.manage.replay.missing_permissions import MAX_SCOPES, merge_scopes
+from cortex_policy.manage.replay.missing_permissions import MAX_SCOPES, widen_to_few_scopes
 from cortex_policy.manage.replay.past_call import CallExample, reduce_past_call_to_example
 from cortex_policy.manage.replay.replay import WARM_UP_SECONDS, UndecidedCalls, load_grants_of_root_or_dir_or_revision
 from cortex_policy.state.enforcement import load_effective_settings
@@ -75,7 +75,7 @@ def suggest_grant_changes(
     grants, settings = load_grants_of_root_or_dir_or_revision(root), load_effective_settings(root.path)
     grouper = DenialGrouper(CallReplayer(grants, settings, lambda *_: None), settings, only)
     with pause_garbage_collector():
-        for at, data in decode_calls_decided_by_grants(lines, root.path, counts):
+        for at, data in decode_replayable_calls(lines, root.path, counts):
             if at >= since - WARM_UP_SECONDS:
                 grouper.add_call(at, data, is_asked=at >= since)
     suggestions, remaining = _build_suggestions(root, list(grouper.groups.values()), grants)
@@ -108,7 +108,7 @@ def _build_suggestions(
 
 def _build_suggestion(root: "Root", group: DeniedGroup, text: bytes | None, grants: "GrantsById") -> Suggestion | str:
     """Return the change that allows a group of denied calls, or a sentence that says why there is none."""
-    scopes = merge_scopes(tuple(group.scopes))
+    scopes = widen_to_few_scopes(tuple(group.scopes))
     if len(scopes) > MAX_SCOPES:
         return TOO_WIDE
     values = [value for values in group.argument_changes.values() for value in values if isinstance(value, str)]
@@ -125,7 +125,9 @@ def _build_suggestion(root: "Root", group: DeniedGroup, text: bytes | None, gran
     change = compare_grant_bytes(group.grant_id, text, new.encode())
     if change.new.problem:
         return change.new.problem
-    before = set(find_files_run_later(change.old.grant)) if change.old.grant is not None else set[FileRunLater]()
+    before = (
+        set(find_writable_files_run_later(change.old.grant)) if change.old.grant is not None else set[FileRunLater]()
+    )
     return Suggestion(
         change,
         _edit_command(root, group, edit),

@@ -9,7 +9,7 @@ from cortex_policy.manage.path_names import make_path_relative_if_below_cwd
 from cortex_policy.schema.problems import Problem, make_file_problem
 from cortex_policy.state import Root, make_dot_cortex_path
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
-from cortex_policy.state.possible_writers import NAMESPACE_HINT, OWNER, UNKNOWN, WRITERS, group_may_write
+from cortex_policy.state.possible_writers import NAMESPACE_HINT, OWNER, UNKNOWN, WRITERS, can_group_write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def find_group_writer_problems(root: Root, files: list[str], known: "Container[s
     for path in (*_root_directories(root), *files):
         with suppress(OSError, ValueError):
             status = os.lstat(path)
-            if path not in known and group_may_write(path, status):
+            if path not in known and can_group_write(path, status):
                 groups.setdefault(status.st_gid, path)
     for gid, path in groups.items():
         others = sorted(

@@ -25,7 +25,7 @@ from pydantic import ValidationError
 
 from cortex_policy.core.decode import MalformedError, decode_json, has_surrogate
 from cortex_policy.core.json_text import format_ascii_json
-from cortex_policy.core.text import escape_json_output, format_message_line, format_os_error
+from cortex_policy.core.text import escape_ascii_json_output, format_message_line, format_os_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,7 +128,9 @@ class StdioTransport:
                 message = one.message
                 line = format_ascii_json(message.model_dump(by_alias=True, exclude_unset=True))
                 try:
-                    await self._in_thread(_write_all, self._target, escape_json_output(line).encode("ascii") + b"\n")
+                    await self._in_thread(
+                        _write_all, self._target, escape_ascii_json_output(line).encode("ascii") + b"\n"
+                    )
                 except OSError as error:
                     if error.errno not in _GONE:
                         self.failure = f"the output cannot be written: {format_os_error(error)}"

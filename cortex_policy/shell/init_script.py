@@ -2,7 +2,7 @@
 
 import os
 
-from cortex_policy.state import find_default_rate_state_directory, read_all
+from cortex_policy.state import find_default_rate_state_directory, read_up_to
 
 SHELLS = ("bash", "zsh", "fish", "sh")
 _DIRECTORY = "@DIRECTORY@"  # in single quotes in the scripts
@@ -13,7 +13,7 @@ def make_init_script(shell: str) -> str:
     """Return the script for a shell, with the state directory of this user in it."""
     descriptor = os.open(f"{os.path.dirname(__file__)}/init.{shell}", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        text = read_all(descriptor, _MAX_BYTES).decode()
+        text = read_up_to(descriptor, _MAX_BYTES).decode()
     finally:
         os.close(descriptor)
     return text.replace(_DIRECTORY, find_default_rate_state_directory().replace("'", "'\\''"))

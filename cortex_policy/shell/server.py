@@ -13,7 +13,7 @@ import termios
 import time
 
 from cortex_policy.shell.check_request import CheckRequest, decode_request_if_complete
-from cortex_policy.shell.watched_shell_directory import ShellContext
+from cortex_policy.shell.shell_working_directory import ShellDirectory
 from cortex_policy.shell.words_answerer import WordsAnswerer
 from cortex_policy.state import find_default_rate_state_directory
 from cortex_policy.state.ledger import open_or_make_private_directory
@@ -125,7 +125,7 @@ class _Server:
     """Reads the requests of one shell from a pipe, and writes the answers to another."""
 
     def __init__(self, shell: int, process: int, questions: int, answers: int, answerer: WordsAnswerer) -> None:
-        self._context, self._process = ShellContext(shell, __file__), process
+        self._context, self._process = ShellDirectory(shell, __file__), process
         self._requests, self._answers = questions, answers
         self._answerer = answerer
         self._variables: list[str] | None = None  # as the shell said them; unknown until the first request

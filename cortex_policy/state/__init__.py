@@ -103,7 +103,7 @@ def compute_sha256_hex(data: bytes) -> str:
     return str(sha256(data).hexdigest())
 
 
-def read_all(descriptor: int, max_bytes: int) -> bytes:
+def read_up_to(descriptor: int, max_bytes: int) -> bytes:
     """Read a descriptor to its end, or `max_bytes` bytes."""
     parts, remaining = [], max_bytes
     while remaining and (part := os.read(descriptor, min(remaining, 1 << 16))):
@@ -194,7 +194,7 @@ def read_json_object_or_none(directory: int, name: str) -> "dict[str, object] | 
         return None
     try:
         status = os.fstat(descriptor)
-        members = decode_json(read_all(descriptor, MAX_COPY_BYTES)) if status.st_uid == os.geteuid() else None
+        members = decode_json(read_up_to(descriptor, MAX_COPY_BYTES)) if status.st_uid == os.geteuid() else None
     except (OSError, MalformedError):  # perhaps after a loss of power
         return None
     finally:

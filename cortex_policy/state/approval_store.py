@@ -15,9 +15,9 @@ from cortex_policy.state import (
     fcntl,
     find_named_or_default_state_directory,
     lock_file,
-    read_all,
     read_boot_id,
     read_time_namespace_id,
+    read_up_to,
     sha256,
     unlock_and_close,
 )
@@ -235,7 +235,7 @@ class ApprovalStore:
 
     def _read_requests(self) -> None:
         self.clock = read_boot_id_and_time_since_boot()  # inside the lock, so that no line is later
-        self._data = read_all(self._descriptor, MAX_BYTES + 1)
+        self._data = read_up_to(self._descriptor, MAX_BYTES + 1)
         if len(self._data) > MAX_BYTES:
             hint = f"move it away with `mv {quote(self.file)} {quote(self.file + '.old')}`"
             raise ApprovalStoreError(self.file, f"it is larger than {MAX_BYTES} bytes", hint)

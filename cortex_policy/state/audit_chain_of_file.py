@@ -5,8 +5,8 @@ import os
 from cortex_policy.core.audit_chain import chain_first_line, chain_line, find_last_digest
 from cortex_policy.core.model import StateError
 from cortex_policy.state import OPEN_FILE, compute_sha256_hex, lock_file, unlock_and_close
-from cortex_policy.state.audit_file import is_safe_open_log
-from cortex_policy.state.audit_rotated_names import list_numbered_and_dated_log_names, strip_compression_suffix
+from cortex_policy.state.audit_file import is_open_log_safe
+from cortex_policy.state.audit_rotated_names import list_rotated_logs_beside, strip_compression_suffix
 
 SEARCHED_BYTES = 4 << 20  # bytes from the end: more than the longest line that a writer may leave incomplete
 
@@ -37,7 +37,7 @@ def _digest_before(file: str) -> str | None:
 
 def _earlier_files_newest_first(file: str) -> list[str]:
     """Return the names of files before this one; a rename does not change the time of the last write."""
-    numbered, dated = list_numbered_and_dated_log_names(file)
+    numbered, dated = list_rotated_logs_beside(file)
     if not (numbered and dated):
         return numbered or dated
     return sorted([*numbered, *dated], key=lambda name: os.lstat(name).st_mtime_ns, reverse=True)
@@ -50,7 +50,7 @@ def _last_digest_of(rotated: str) -> str | None:
     except OSError:
         return None
     try:
-        if not is_safe_open_log(descriptor):
+        if not is_open_log_safe(descriptor):
             return None
         _wait_for_writer(descriptor)
         size = os.fstat(descriptor).st_size

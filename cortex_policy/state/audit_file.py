@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def open_or_create_log_unchecked(file: str) -> int:
     """Open a log to append to it, and create it if it is missing; raise OSError, or AuditLogError."""
     if fcntl is None:
-        raise make_audit_log_error(file, "this platform has no file locks")
+        raise make_audit_error_with_reason(file, "this platform has no file locks")
     for _ in range(MAX_TRIES):
         try:
             return os.open(file, _OPEN)
@@ -40,10 +40,10 @@ def open_or_create_log_unchecked(file: str) -> int:
             return _create_log(file)
         except FileExistsError:  # another process made it
             continue
-    raise make_audit_log_error(file, "it is replaced again and again")
+    raise make_audit_error_with_reason(file, "it is replaced again and again")
 
 
-def make_audit_log_error(file: str, why: str) -> "StateError":
+def make_audit_error_with_reason(file: str, why: str) -> "StateError":
     """Return the AuditLogError that says why a log cannot be written."""
     from cortex_policy.state.audit_errors import AuditLogError  # noqa: PLC0415 - only a failure needs it
 
@@ -60,7 +60,7 @@ def _create_log(file: str) -> int:
     return descriptor
 
 
-def is_safe_open_log(descriptor: int) -> bool:
+def is_open_log_safe(descriptor: int) -> bool:
     """Whether an open object is a plain file that nobody else could have written."""
     status = os.fstat(descriptor)
     # zero links: it was just replaced, which is noticed under the lock
@@ -73,7 +73,7 @@ def read_identity_of_safe_log(file: str, descriptor: int) -> tuple[float, ...]:
 
     No `stat` result shows an ACL: if a group may write, the identity is one that never equals a `stat` result.
     """
-    if not is_safe_open_log(descriptor):
+    if not is_open_log_safe(descriptor):
         from cortex_policy.state.audit_errors import make_unsafe_log_error  # noqa: PLC0415 - only a failure needs it
 
         raise make_unsafe_log_error(file, descriptor)

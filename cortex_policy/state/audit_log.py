@@ -17,7 +17,7 @@ from cortex_policy.state.audit_file import (
     IDENTITY_FIELDS,
     LOCK_SUFFIX,
     MAX_TRIES,
-    make_audit_log_error,
+    make_audit_error_with_reason,
     open_log_lock_or_minus_one,
     open_or_create_log_unchecked,
     read_identity_of_safe_log,
@@ -163,7 +163,7 @@ class AuditLog:
             self._open_files()
             if self._try_append(text, since):
                 return
-        raise make_audit_log_error(self.file, "it is replaced again and again")
+        raise make_audit_error_with_reason(self.file, "it is replaced again and again")
 
     def _try_append(self, text: bytes, since: float) -> bool:  # noqa: C901 - each call of its own costs 1 % of a line
         """Append a line in one write, or nothing; False if log or lock no longer have their names."""
@@ -270,7 +270,7 @@ class AuditLog:
         return make_lock_timeout_error(self._lock_name if self._lock >= 0 else self.file, self.file)
 
 
-def open_audit_log_or_ignore_failure(settings: "Settings") -> AuditLog | None:
+def open_audit_log_of_settings(settings: "Settings") -> AuditLog | None:
     """Open the audit log that is set; raise AuditLogError if that fails, None if failures are ignored."""
     try:
         return AuditLog(settings)

@@ -7,7 +7,7 @@ from time import time_ns
 from cortex_policy.core.audit_event import FULL, Event, event_to_cloudevent_line, parse_trace_id_or_none, to_cloudevent
 from cortex_policy.core.decode import MalformedError, decode_json, to_whole_number
 from cortex_policy.core.model import STATE_UNAVAILABLE, CortexPolicyError, StateError
-from cortex_policy.state import compute_sha256_hex, make_policy_directory_path, read_all
+from cortex_policy.state import compute_sha256_hex, make_policy_directory_path, read_up_to
 from cortex_policy.state.paths import find_protected_paths, read_working_directory_or_none, resolve_path_arguments
 
 TYPE_CHECKING = False
@@ -117,5 +117,7 @@ def _read_version(descriptor: int) -> int | None:
     digits, comma, _ = head.removeprefix(_HEAD).partition(b",\n")
     if head.startswith(_HEAD) and comma and digits.isdigit() and len(digits) <= _MOST_DIGITS:
         return int(digits)
-    document = decode_json(head + read_all(descriptor, MAX_STAMP_BYTES), MAX_STAMP_BYTES)  # laid out by another program
+    document = decode_json(
+        head + read_up_to(descriptor, MAX_STAMP_BYTES), MAX_STAMP_BYTES
+    )  # laid out by another program
     return to_whole_number(document.get("version")) if isinstance(document, dict) else None

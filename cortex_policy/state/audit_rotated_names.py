@@ -13,7 +13,7 @@ _MAX_DIGITS = 7  # of a number; a date has more
 _SEPARATORS = "-._:T"  # in a date
 
 
-def list_numbered_and_dated_log_names(file: str) -> tuple[list[str], list[str]]:
+def list_rotated_logs_beside(file: str) -> tuple[list[str], list[str]]:
     """Return the names with a number, and those with a time, the newest first; raise OSError."""
     directory, name = os.path.split(file)
     stem, extension = os.path.splitext(name)

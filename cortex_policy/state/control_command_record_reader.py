@@ -7,7 +7,7 @@ import stat
 from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.settings import PROJECT, USER
 from cortex_policy.core.text import format_os_error
-from cortex_policy.state import OPEN_FILE, read_all
+from cortex_policy.state import OPEN_FILE, read_up_to
 from cortex_policy.state.control_command_record import (
     MAX_BYTES,
     RECORD_NAME,
@@ -74,6 +74,6 @@ def _read_record_bytes(directory: int, name: str, owners: set[int]) -> bytes:
         status = os.fstat(descriptor)
         if problems := find_trust_problems(descriptor, status, owners):
             raise MalformedError(f"it {problems[0][1]}")
-        return read_all(descriptor, MAX_BYTES + 1) if stat.S_ISREG(status.st_mode) else b""
+        return read_up_to(descriptor, MAX_BYTES + 1) if stat.S_ISREG(status.st_mode) else b""
     finally:
         os.close(descriptor)

@@ -5,7 +5,7 @@ import os
 from cortex_policy.core.model import Budget
 from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state import read_boot_id, unlock_and_close
-from cortex_policy.state.counted_call_deliveries import CallDelivery, CountedCallDeliveries
+from cortex_policy.state.calls_seen_by_several_hooks import CallDelivery, CountedCallDeliveries
 from cortex_policy.state.ledger import open_and_lock_counted_call_deliveries, open_or_make_budget_directory
 from cortex_policy.state.ledger_ring import SHARED_DELIVERIES, BudgetFileKey
 

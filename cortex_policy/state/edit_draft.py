@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
-from cortex_policy.state import read_all, sha256
+from cortex_policy.state import read_up_to, sha256
 from cortex_policy.state.safe_directories import is_private_path
 
 PLACES = ("/var/tmp", "/tmp")  # noqa: S108 - a directory of its own is made there
@@ -78,7 +78,7 @@ class Draft:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
                 raise NotDoneError(f"`{self.path}` is not a regular file, or has more than one link")
-            return read_all(descriptor, self._max_bytes)
+            return read_up_to(descriptor, self._max_bytes)
         finally:
             os.close(descriptor)
 

@@ -7,7 +7,7 @@ from time import gmtime, strftime
 from cortex_policy.core import Value
 from cortex_policy.core.access_denied import AccessDenied
 from cortex_policy.core.model import STOPPED, Decision, GrantError
-from cortex_policy.state import Root, exists_or_unknown, make_policy_directory_path, read_all
+from cortex_policy.state import Root, exists_or_unknown, make_policy_directory_path, read_up_to
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.users import format_user
 
@@ -186,7 +186,7 @@ def _read_first_line(name: str, directory: int | None) -> str | None:
     except OSError:
         return None
     try:
-        data = read_all(descriptor, MAX_REASON_BYTES + 1) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+        data = read_up_to(descriptor, MAX_REASON_BYTES + 1) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
     except OSError:
         return None
     finally:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import Decision, Grant, Origin
     from cortex_policy.state import Root
     from cortex_policy.state.audit_log import AuditLog
-    from cortex_policy.state.counted_call_deliveries import CallDelivery
+    from cortex_policy.state.calls_seen_by_several_hooks import CallDelivery
     from cortex_policy.state.grants import PolicyDirectory
 
 
@@ -307,9 +307,9 @@ class AuditedCall:
         if settings.audit_file is None:
             return
         if self._is_recorded:
-            from cortex_policy.state.audit_log import open_audit_log_or_ignore_failure  # noqa: PLC0415 - only if a log is set
+            from cortex_policy.state.audit_log import open_audit_log_of_settings  # noqa: PLC0415 - only if a log is set
 
-            self._log = open_audit_log_or_ignore_failure(settings)
+            self._log = open_audit_log_of_settings(settings)
         else:
             from cortex_policy.state.audit_preflight import check_audit_log_writable  # noqa: PLC0415 - as above
 

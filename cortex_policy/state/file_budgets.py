@@ -14,15 +14,15 @@ from cortex_policy.state.ledger import (
     format_budget_directory_name,
     open_or_make_budget_directory,
 )
-from cortex_policy.state.ledger_ring import BudgetFileKey, open_and_lock_budget_file
+from cortex_policy.state.ledger_ring import BudgetFileKey, open_and_lock_budget_file_or_none
 from cortex_policy.state.mapped_file import (
     MappedFile,
     is_still_denied,
     make_hit_function,
     map_and_unlock,
-    peek_used_hits_and_seconds_after_hit,
     peek_used_hits_and_seconds_left,
     read_budget_of_denial,
+    read_usage_just_after_taking_hit,
 )
 from cortex_policy.state.settings import find_state_directory
 
@@ -95,7 +95,7 @@ class FileBudgets(Ledger):
             file = self._kept[tool][action][1]
         except KeyError:
             file = None
-        use = peek_used_hits_and_seconds_after_hit(file, limit) if file is not None else None
+        use = read_usage_just_after_taking_hit(file, limit) if file is not None else None
         if use is None:
             budget = self.peek(tool, action, limit)
             use = budget.used, budget.retry_after_seconds or 0.0
@@ -186,7 +186,7 @@ class FileBudgets(Ledger):
             key = BudgetFileKey(boot, tool, action)
             directory = open_or_make_budget_directory(self.root_identity, boot, self.state_dir)
             try:
-                descriptor = open_and_lock_budget_file(directory, key.name)
+                descriptor = open_and_lock_budget_file_or_none(directory, key.name)
             finally:
                 os.close(directory)
             return map_and_unlock(descriptor, key) if descriptor is not None else None

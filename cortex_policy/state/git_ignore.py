@@ -16,7 +16,7 @@ def create_git_ignore(policy: int) -> None:
         create_file_atomically(policy, NAME, _TEXT)
 
 
-def find_names_not_ignored_by_text(text: str) -> tuple[str, ...]:
+def find_unignored_names(text: str) -> tuple[str, ...]:
     """Return the names that the text of such a file does not ignore."""
     lines = [line.strip() for line in text.splitlines()]
     patterns = [_pattern_of_line(line) for line in lines if line and not line.startswith(("#", "!"))]

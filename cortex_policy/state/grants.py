@@ -15,8 +15,8 @@ from cortex_policy.state import (
     Root,
     make_policy_directory_path,
     may_exist,
-    read_all,
     read_overflow_uid,
+    read_up_to,
     sha256,
 )
 
@@ -218,7 +218,7 @@ class PolicyDirectory:
             self.trust.note_trust_problems(path, descriptor, status)
             if not stat.S_ISREG(status.st_mode) or (status.st_nlink > 1 and status.st_uid != 0):
                 raise self.trust.make_unsafe_error(path, "file")
-            return read_all(descriptor, max_bytes)
+            return read_up_to(descriptor, max_bytes)
         except OSError as error:
             raise self.trust.make_unsafe_error(path, "file", error) from None
         finally:

@@ -73,10 +73,10 @@ def _cached_rules(root: Root, settings: "Settings", data: bytes, digest: str) ->
 
 def _copy_name(root: Root, digest: str) -> str:
     depends = repr((FORMAT, HookRule.__match_args__, digest)).encode("ascii")
-    return format_cached_rules_prefix(root) + str(sha256(depends).hexdigest()[:32])
+    return format_cached_rules_name_prefix(root) + str(sha256(depends).hexdigest()[:32])
 
 
-def format_cached_rules_prefix(root: Root) -> str:
+def format_cached_rules_name_prefix(root: Root) -> str:
     """Return how the names of all copies of the rules of a root begin."""
     return f"{_PREFIX}{sha256(os.fsencode(root.path)).hexdigest()[:8]}-"
 

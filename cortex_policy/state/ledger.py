@@ -22,12 +22,12 @@ from cortex_policy.state.ledger_ring import (
     BudgetFileKey,
     DamagedFileError,
     Ring,
-    open_and_lock_budget_file,
+    open_and_lock_budget_file_or_none,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.state.counted_call_deliveries import CallDelivery
+    from cortex_policy.state.calls_seen_by_several_hooks import CallDelivery
 
 MAX_LIMIT = 1 << 44
 
@@ -139,7 +139,7 @@ class _LedgerCall:
 
     def run(self) -> Budget:
         """Open the file, or create it for the first hit, and count."""
-        descriptor = open_and_lock_budget_file(self._directory, self._key.name)
+        descriptor = open_and_lock_budget_file_or_none(self._directory, self._key.name)
         if descriptor is None and self._consume:
             from cortex_policy.state.ledger_maintenance import create_and_lock_budget  # noqa: PLC0415 - once in a key's life
 
@@ -166,10 +166,12 @@ class _LedgerCall:
                 ring = Ring(locked, self._key.identity)
             return self._count_in_ring(ring) if self._delivery is None else self._count_delivery(self._delivery, ring)
         except DamagedFileError:
-            from cortex_policy.state.ledger_maintenance import replace_damaged_budget  # noqa: PLC0415 - only if it is damaged
+            from cortex_policy.state.ledger_maintenance import replace_damaged_by_denying_budget  # noqa: PLC0415 - only if it is damaged
 
             # INVARIANT: the file is still locked, so that nobody maps it before it is replaced
-            replace_damaged_budget(self._directory, self._key, locked, self._counted, rings.read_ticks_since_boot())
+            replace_damaged_by_denying_budget(
+                self._directory, self._key, locked, self._counted, rings.read_ticks_since_boot()
+            )
             raise make_state_unavailable_error(
                 "it was damaged, and is closed for one minute", "try again in a minute"
             ) from None
@@ -179,7 +181,7 @@ class _LedgerCall:
 
     def _count_delivery(self, delivery: "CallDelivery", ring: Ring) -> Budget:
         """Count in the ring, but take nothing if another line of an agent's settings has delivered the same call."""
-        from cortex_policy.state.counted_call_deliveries import CountedCallDeliveries  # noqa: PLC0415 - only the hooks of agents need it
+        from cortex_policy.state.calls_seen_by_several_hooks import CountedCallDeliveries  # noqa: PLC0415 - only the hooks of agents need it
 
         now = rings.read_ticks_since_boot()
         descriptor = open_and_lock_counted_call_deliveries(self._directory, DELIVERIES, makes=self._consume)
@@ -214,10 +216,10 @@ class _LedgerCall:
 
 def open_and_lock_counted_call_deliveries(directory: int, name: str, *, makes: bool) -> int | None:
     """Open and lock a table of deliveries; None if there is none, and it is not to be made."""
-    descriptor = open_and_lock_budget_file(directory, name)
+    descriptor = open_and_lock_budget_file_or_none(directory, name)
     if descriptor is not None or not makes:
         return descriptor
-    from cortex_policy.state.counted_call_deliveries import make_empty_table  # noqa: PLC0415 - once in a root's life
+    from cortex_policy.state.calls_seen_by_several_hooks import make_empty_table  # noqa: PLC0415 - once in a root's life
     from cortex_policy.state.ledger_maintenance import create_and_lock_state_file  # noqa: PLC0415 - as above
 
     return create_and_lock_state_file(directory, name, make_empty_table())

@@ -30,7 +30,7 @@ from cortex_policy.state.ledger_ring import (
     DamagedFileError,
     Ring,
     compute_hits_per_slot,
-    open_and_lock_budget_file,
+    open_and_lock_budget_file_or_none,
 )
 
 _NEW = ".new-"  # the process id of the maker follows
@@ -53,12 +53,12 @@ def create_and_lock_state_file(directory: int, name: str, data: memoryview) -> i
             return _put_file_in_place(directory, name, data)
         finally:
             unlock_file(directory)
-        descriptor = open_and_lock_budget_file(directory, name)
+        descriptor = open_and_lock_budget_file_or_none(directory, name)
         if descriptor is not None:
             return descriptor
 
 
-def replace_damaged_budget(directory: int, key: BudgetFileKey, damaged: int, limit: int, now: int) -> None:
+def replace_damaged_by_denying_budget(directory: int, key: BudgetFileKey, damaged: int, limit: int, now: int) -> None:
     """Replace a damaged file, which is open and locked, by an empty one that is closed for one window."""
     _mark_broken(damaged)
     unlock_and_close(_put_file_in_place(directory, key.name, _ring_bytes(key, limit, [], closed=now + WINDOW_TICKS)))
@@ -120,7 +120,7 @@ def _put_file_in_place(directory: int, name: str, data: memoryview, old: Ring | 
 
 def remove_budget(directory: int, name: str) -> bool:
     """Remove the file at a name, so that its budget starts again; return whether there was one."""
-    descriptor = open_and_lock_budget_file(directory, name)
+    descriptor = open_and_lock_budget_file_or_none(directory, name)
     if descriptor is None:
         return False
     try:
@@ -224,7 +224,7 @@ def _remove_idle(directory: int, name: str, now: int) -> None:
 
 
 def _remove_idle_deliveries(directory: int, name: str, descriptor: int, now: int) -> None:
-    from cortex_policy.state.counted_call_deliveries import is_idle_table  # noqa: PLC0415 - only if agents' hooks are used
+    from cortex_policy.state.calls_seen_by_several_hooks import is_idle_table  # noqa: PLC0415 - only if agents' hooks are used
 
     if is_idle_table(descriptor, now):
         os.unlink(name, dir_fd=directory)

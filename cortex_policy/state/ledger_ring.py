@@ -49,7 +49,7 @@ def compute_hits_per_slot(limit: int) -> int:
     return 1 if limit <= EXACT_LIMIT else -(-limit // COARSE_SLOTS)
 
 
-def join_tool_and_action(tool: str, action: str) -> str:
+def join_tool_and_action_by_colon(tool: str, action: str) -> str:
     """Return the text that names a budget, joined as the original joins it: two pairs that give one text share it."""
     return f"{tool}:{action}"
 
@@ -63,7 +63,7 @@ class BudgetFileKey:
 
     def __init__(self, boot: bytes, tool: str, action: str) -> None:
         """Hash the key with the boot, so that no name can be read from it and no other boot's file is opened."""
-        key = join_tool_and_action(tool, action).encode("utf-8", "surrogatepass")
+        key = join_tool_and_action_by_colon(tool, action).encode("utf-8", "surrogatepass")
         self.name = sha256(b"key " + boot + key).hexdigest()[:40]
         sealed = sha256(b"seal %d " % read_time_namespace_id() + boot + key).digest()
         # half of it is of the name, so that a sweep sees the bytes of another key
@@ -206,7 +206,7 @@ def _check_layout(word: int) -> None:
         )
 
 
-def open_and_lock_budget_file(directory: int, name: str) -> int | None:
+def open_and_lock_budget_file_or_none(directory: int, name: str) -> int | None:
     """Open and lock the file at a name, None if there is none; raise StateError, or OSError."""
     for _ in range(MAX_TRIES):
         try:

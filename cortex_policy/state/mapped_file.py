@@ -216,10 +216,10 @@ def read_budget_of_denial(file: MappedFile, limit: int) -> Budget | None:
 def peek_used_hits_and_seconds_left(file: MappedFile, limit: int) -> tuple[int, float] | None:
     """Return what is used, and the seconds until one more fits; None if the file must be looked up or read again."""
     stamp = (clock_gettime_ns(CLOCK) >> TICK_BITS) * PRIME + file.tag
-    return peek_used_hits_and_seconds_after_hit(file, limit) if stamp < file.look_at else None
+    return read_usage_just_after_taking_hit(file, limit) if stamp < file.look_at else None
 
 
-def peek_used_hits_and_seconds_after_hit(file: MappedFile, limit: int) -> tuple[int, float] | None:
+def read_usage_just_after_taking_hit(file: MappedFile, limit: int) -> tuple[int, float] | None:
     """Return what is used right after a hit of this process, and the seconds until one more fits.
 
     None if the file must be read. Nothing is locked: hits that others took by now are in it.

@@ -8,7 +8,7 @@ from weakref import WeakSet
 from cortex_policy.core.input_values import require_budget_arguments
 from cortex_policy.core.model import STATE_UNAVAILABLE, Budget, StateError
 from cortex_policy.state import CLOCK
-from cortex_policy.state.ledger_ring import TICK_BITS, WINDOW_TICKS, join_tool_and_action
+from cortex_policy.state.ledger_ring import TICK_BITS, WINDOW_TICKS, join_tool_and_action_by_colon
 
 MAX_HITS = 1 << 24  # of one key in a minute: each hit takes memory
 _MIN_SLOTS = 16  # slots of a new ring
@@ -76,7 +76,7 @@ class MemoryBudgets:
 
     def __init__(self) -> None:
         """Begin with unused budgets."""
-        self._rings: dict[str, _Ring] = {}  # by `join_tool_and_action`
+        self._rings: dict[str, _Ring] = {}  # by `join_tool_and_action_by_colon`
         self._lock = allocate_lock()
         self._sweep_at = 0
         _alive.add(self)
@@ -85,7 +85,7 @@ class MemoryBudgets:
         """Take `cost` hits if they fit into `limit` a minute; return whether they did."""
         if not (type(tool) is type(action) is str and type(limit) is type(cost) is int):
             tool, action, limit, cost = require_budget_arguments(tool, action, limit, cost)
-        ring = self._rings.get(f"{tool}:{action}")  # `join_tool_and_action`, inlined: a call costs 5 %
+        ring = self._rings.get(f"{tool}:{action}")  # `join_tool_and_action_by_colon`, inlined: a call costs 5 %
         if cost == 1 and limit > 0 and ring is not None:
             with ring.lock:
                 ticks, head, mask = ring.ticks, ring.head, ring.mask
@@ -118,7 +118,7 @@ class MemoryBudgets:
         with self._lock:
             if _now_ticks() >= self._sweep_at:
                 self._drop_idle_rings()
-            key = join_tool_and_action(tool, action)
+            key = join_tool_and_action_by_colon(tool, action)
             ring = self._rings.get(key) or _Ring(self._sweep_at)
             with ring.lock:
                 now = _now_ticks()  # inside the lock, so that the ring is ordered

@@ -9,7 +9,7 @@ from cortex_policy.core.text import format_os_error
 
 def make_file_creation_error(file: str, error: OSError, failure: str, *, is_private: bool = False) -> NotDoneError:
     """Return the error for a file that failed to be made; if its directory does not exist, with what makes that."""
-    directory = find_missing_directory(file) if isinstance(error, FileNotFoundError) else ""
+    directory = _find_missing_directory(file) if isinstance(error, FileNotFoundError) else ""
     if not directory:
         return NotDoneError(f"{failure}: {format_os_error(error)}")
     return NotDoneError(
@@ -17,7 +17,7 @@ def make_file_creation_error(file: str, error: OSError, failure: str, *, is_priv
     )
 
 
-def find_missing_directory(file: str) -> str:
+def _find_missing_directory(file: str) -> str:
     """Return the directory of a file, as its name has it, if it can be made: nothing has its name yet; else ''."""
     directory = above = os.path.dirname(file)
     while above and not os.path.lexists(above):

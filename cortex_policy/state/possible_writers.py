@@ -83,7 +83,7 @@ def _outer_id(number: int, name: str) -> int | None:
     return None
 
 
-def group_may_write(target: int | str, status: os.stat_result) -> bool:
+def can_group_write(target: int | str, status: os.stat_result) -> bool:
     """Whether an object's group may write it, by its mode and ACL; raise OSError or ValueError if that is unknown."""
     if not status.st_mode & stat.S_IWGRP:
         return False

@@ -5,7 +5,7 @@ import os
 from cortex_policy.core.budget_server import parse_budget_server
 from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
 from cortex_policy.state import find_named_or_default_state_directory, sha256
-from cortex_policy.state.shared_budgets.keys import read_secret, require_strong_secret
+from cortex_policy.state.shared_budgets.keys import read_private_file, require_strong_secret
 from cortex_policy.state.shared_budgets.one_shot_budgets import OneShotBudgets
 
 PASSWORD = "CORTEX_POLICY_BUDGETS_PASSWORD"  # noqa: S105 - the name of the variable
@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.core.budgets_interface import Budgets
     from cortex_policy.core.model import Settings
-    from cortex_policy.state.counted_call_deliveries import CallDelivery
+    from cortex_policy.state.calls_seen_by_several_hooks import CallDelivery
     from cortex_policy.state.shared_budgets.redis_budgets import RedisBudgets
 
 
@@ -81,7 +81,7 @@ def make_root_identity_of_local_share(name: str) -> tuple[int, int]:
 
 def read_budgets_key(settings: "Settings") -> bytes:
     """Return the key that hides tools and actions from the server; raise StateError if it is not a secret."""
-    return require_strong_secret(read_secret(settings.budgets_key_file or "", "`budgets.key_file`"))
+    return require_strong_secret(read_private_file(settings.budgets_key_file or "", "`budgets.key_file`"))
 
 
 def read_budgets_password_or_empty(settings: "Settings") -> str:
@@ -89,7 +89,7 @@ def read_budgets_password_or_empty(settings: "Settings") -> str:
     if settings.budgets_password_file is None:
         return os.environ.get(PASSWORD, "")
     try:
-        return read_secret(settings.budgets_password_file, "`budgets.password_file`").decode()
+        return read_private_file(settings.budgets_password_file, "`budgets.password_file`").decode()
     except UnicodeDecodeError:
         message = f"`budgets.password_file`: `{settings.budgets_password_file}` is not UTF-8"
         raise StateError(STATE_UNAVAILABLE, message) from None

@@ -23,7 +23,7 @@ from cortex_policy.core.settings import (
     Layer,
     flatten_settings_document,
     is_valid_setting_value,
-    make_settings_by_variable,
+    map_settings_by_variable_name,
     parse_setting_or_text,
     parse_shared_variable,
     resolve_setting,
@@ -38,7 +38,7 @@ from cortex_policy.state import (
     find_system_and_user_settings_directories,
     make_policy_directory_path,
     may_hold_settings,
-    read_all,
+    read_up_to,
 )
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, find_trust_problems
 
@@ -166,7 +166,7 @@ def read_settings_bytes_or_none(place: str, root: str | None = None) -> bytes | 
         return None
     try:
         with open_settings_directory(place, root) as descriptor:
-            return read_settings_bytes_in_directory(place, f"{directory}/{NAME}", descriptor)
+            return read_existing_settings_bytes(place, f"{directory}/{NAME}", descriptor)
     except OSError as error:
         from cortex_policy.state.settings_errors import make_unreadable_settings_error  # noqa: PLC0415 - only a failure needs it
 
@@ -207,7 +207,7 @@ class open_settings_directory:  # noqa: N801 - used as a function; `contextlib` 
             os.close(self._descriptor)
 
 
-def read_settings_bytes_in_directory(place: str, file: str, directory: int) -> bytes:
+def read_existing_settings_bytes(place: str, file: str, directory: int) -> bytes:
     """Read the file of a place from its open directory, checked, and once it does not change any more.
 
     Half a text is valid TOML too, and says less: so it waits for a write that has begun.
@@ -219,7 +219,7 @@ def read_settings_bytes_in_directory(place: str, file: str, directory: int) -> b
         try:
             status, owner = os.fstat(descriptor), os.fstat(directory).st_uid if place == PROJECT else ROOT_USER
             _check_only_owner_writes(place, file, descriptor, status, owner)
-            data = read_all(descriptor, MAX_BYTES + 1)
+            data = read_up_to(descriptor, MAX_BYTES + 1)
             if _is_stable(status, os.fstat(descriptor), looked):
                 return data
         finally:
@@ -293,7 +293,7 @@ def make_variables_layer(environment: "Mapping[str, str | None]") -> Layer:
         text = environment[variable] if variable.startswith(PREFIX) and variable not in OTHER_VARIABLES else None
         if text is None:
             continue
-        setting = make_settings_by_variable().get(variable)
+        setting = map_settings_by_variable_name().get(variable)
         value = parse_setting_or_text(setting, text) if setting is not None else None
         # a state directory that is none is the ledger's to refuse
         if setting is None or not (setting.accepts(value) or setting.name == "state_dir"):

@@ -15,8 +15,8 @@ from cortex_policy.state import (
     make_policy_directory_path,
     may_hold_settings,
     open_state_directory_or_minus_one,
-    read_all,
     read_json_object_or_none,
+    read_up_to,
     sha256,
 )
 
@@ -92,7 +92,7 @@ def _file_state(name: str) -> "FileState":
     try:
         status = os.fstat(descriptor)
         trusted = _permissions_of(descriptor, status)
-        data = read_all(descriptor, MAX_BYTES + 1)
+        data = read_up_to(descriptor, MAX_BYTES + 1)
     except OSError as error:  # a directory
         return (error.errno or 0,)
     finally:
@@ -120,11 +120,11 @@ def _copy_name(root: str, user: str, variables: "dict[str, str]", seen: "list[Fi
         sources,
         [one[:COMPARED_FIELDS] for one in seen],
     )
-    prefix = format_cached_settings_prefix(root, user, os.environ.get(STATE_DIR), variables)
+    prefix = format_cached_settings_name_prefix(root, user, os.environ.get(STATE_DIR), variables)
     return prefix + str(sha256(repr(depends).encode()).hexdigest()[:32])
 
 
-def format_cached_settings_prefix(root: str, user: str, state_dir: str | None, variables: "dict[str, str]") -> str:
+def format_cached_settings_name_prefix(root: str, user: str, state_dir: str | None, variables: "dict[str, str]") -> str:
     """Return how the names of all copies from these sources begin: a root, the user's directory, and variables."""
     sources = (root, user, state_dir, sorted(variables.items()))
     return f"{PREFIX}{sha256(repr(sources).encode()).hexdigest()[:SOURCE_DIGITS]}-"

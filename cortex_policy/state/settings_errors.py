@@ -8,7 +8,7 @@ from shlex import quote
 from cortex_policy.core.budget_server import hide_passwords
 from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.model import SETTINGS_INVALID, GrantError
-from cortex_policy.core.settings import BY_NAME, LOCKED, NUMBER, SWITCH, SYSTEM, Setting, make_settings_by_variable
+from cortex_policy.core.settings import BY_NAME, LOCKED, NUMBER, SWITCH, SYSTEM, Setting, map_settings_by_variable_name
 from cortex_policy.core.text import format_guess_hint, format_os_error
 from cortex_policy.state.possible_writers import NAMESPACE_HINT, OWNER, UNKNOWN
 from cortex_policy.state.users import format_replace_by_copy_command, format_user
@@ -87,7 +87,7 @@ def make_wrong_variable_error(variable: str, text: str, setting: Setting | None)
 
 def _variable_hint(variable: str) -> str:
     """Return a hint at the variable that was meant; only the part after the common prefix is compared."""
-    words = {name.removeprefix(_PREFIX): name for name in (*make_settings_by_variable(), f"{_PREFIX}ROOT")}
+    words = {name.removeprefix(_PREFIX): name for name in (*map_settings_by_variable_name(), f"{_PREFIX}ROOT")}
     close = find_closest_word(variable.removeprefix(_PREFIX), list(words))
     return format_guess_hint(words.get(close, "")) or "unset it; `cortex-policy config list` shows all settings"
 

@@ -20,7 +20,7 @@ HOOK = (OURS - {"cortex_policy.check"}) | {
     "cortex_policy.core.hooks", "cortex_policy.core.hooks.denial_outputs", "cortex_policy.core.hooks.guarded_files",
     "cortex_policy.core.hooks.tool_inputs", "cortex_policy.core.hooks.payload", "cortex_policy.core.hooks.ruling",
     "cortex_policy.core.hooks.hook_rules", "cortex_policy.hook", "cortex_policy.hook_decision",
-    "cortex_policy.state.counted_call_deliveries", "cortex_policy.state.hooks_file",
+    "cortex_policy.state.calls_seen_by_several_hooks", "cortex_policy.state.hooks_file",
 }  # fmt: skip
 HASH = "_sha2" if sys.version_info >= (3, 12) else "_sha256"
 PROGRAM = """

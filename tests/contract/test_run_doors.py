@@ -38,7 +38,7 @@ def by_typer(words: list[str]) -> "Run | int":
     code = 0
     streams = patch.multiple(sys, stdout=sys.stdout, stderr=sys.stderr)  # a run wraps them: put them back
     with (
-        patch.object(run_module, "decide_and_exec_command", decide_and_exec_command),
+        patch.object(run_module, "decide_and_exec_or_exit", decide_and_exec_command),
         streams,
         suppress(SystemExit),
     ):

@@ -10,7 +10,7 @@ from cortex_policy.core.audit_chain import (
     chain_first_line,
     chain_line,
     find_last_digest,
-    is_prefix_of_event,
+    may_be_prefix_of_event,
     parse_chain_digest,
     parse_followed_digest_or_none,
     select_hashed_bytes,
@@ -71,7 +71,7 @@ def test_no_argument_passes_for_a_digest(args: dict[str, object], action: str) -
     assert text.count(b', "c') == 1
     for end in range(len(text)):
         assert not parse_chain_digest(text[:end])
-        assert is_prefix_of_event(text[:end])
+        assert may_be_prefix_of_event(text[:end])
         assert find_last_digest(text[:end]) == ("", 0)
     assert parse_chain_digest(text) == json.loads(text)["data"]["chain"].removeprefix("sha256:")
 
@@ -97,7 +97,7 @@ def test_the_last_digest_is_found_over_torn_lines(args: dict[str, object], cut: 
 def test_text_after_a_digest_differs_from_a_torn_line() -> None:
     """The end of a line that was changed is told from one that is missing."""
     text = chain_first_line(text_of({}), None, digest)[:-1]
-    assert not is_prefix_of_event(text[:-1] + b"x")
-    assert not is_prefix_of_event(text + b" ")
-    assert not is_prefix_of_event(text[:-10] + b"X")
-    assert is_prefix_of_event(text[:-10])
+    assert not may_be_prefix_of_event(text[:-1] + b"x")
+    assert not may_be_prefix_of_event(text + b" ")
+    assert not may_be_prefix_of_event(text[:-10] + b"X")
+    assert may_be_prefix_of_event(text[:-10])

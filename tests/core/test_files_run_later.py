@@ -3,7 +3,7 @@
 import pytest
 
 from cortex_policy.core.engine import normalize_scope_or_none
-from cortex_policy.core.files_run_later import RUN_LATER, WRITING, find_files_run_later, looks_like_writing
+from cortex_policy.core.files_run_later import RUN_LATER, WRITING, find_writable_files_run_later, looks_like_writing
 from cortex_policy.core.model import Grant, Rate
 
 GUARDED = (
@@ -17,7 +17,7 @@ def named(*scopes: str, actions: tuple[str, ...] = ("read",)) -> list[tuple[str,
     """Return each scope that is named, with the path it is named for."""
     return [
         (found.scope, found.path)
-        for found in find_files_run_later(Grant("g", "t", actions, Rate(1), {}, fs_scope=scopes))
+        for found in find_writable_files_run_later(Grant("g", "t", actions, Rate(1), {}, fs_scope=scopes))
     ]
 
 
@@ -51,7 +51,7 @@ def test_each_scope_is_named_once_for_each_program_that_runs_it() -> None:
         (".github", ".github/hooks"),
         ("Makefile", "Makefile"),
     ]
-    (found,) = find_files_run_later(Grant("g", "t", ("x",), Rate(1), {}, fs_scope=(".github/workflows",)))
+    (found,) = find_writable_files_run_later(Grant("g", "t", ("x",), Rate(1), {}, fs_scope=(".github/workflows",)))
     assert found.sentence == (
         "scope `.github/workflows` covers `.github/workflows`: CI runs it, with more rights than the tool has"
     )
@@ -64,7 +64,7 @@ def test_each_scope_is_named_once_for_each_program_that_runs_it() -> None:
 def test_a_grant_without_a_scope_escalates_if_it_writes(action: str) -> None:
     """However it is spelled."""
     assert looks_like_writing(action)
-    (found,) = find_files_run_later(Grant("g", "t", ("read", action), Rate(1), {}))
+    (found,) = find_writable_files_run_later(Grant("g", "t", ("read", action), Rate(1), {}))
     assert found.sentence.startswith("it may write on any path: ")
 
 

@@ -11,10 +11,10 @@ from cortex_policy.hook_server.requests import (
     MAX_HEAD,
     Head,
     RequestError,
-    check_signature,
     encode_answer_body,
     encode_http_200_response,
     parse_complete_head_or_none,
+    require_request_signature,
     sign_answer,
     sign_request,
 )
@@ -63,13 +63,13 @@ def test_a_signature_is_of_one_payload(payload: bytes, other: bytes) -> None:
     nonce = "n" * 32
     signature = sign_request(KEY, nonce, payload)
     assert signature == hmac.digest(KEY, b"request\n" + nonce.encode() + b"\n" + payload, "sha256").hex()
-    check_signature(KEY, Head("/", len(payload), "", nonce, signature), payload)
+    require_request_signature(KEY, Head("/", len(payload), "", nonce, signature), payload)
     assert sign_answer(KEY, signature, payload) != signature
     wrong = [(KEY, nonce + "n", payload), (b"", nonce, payload), (KEY[1:], nonce, payload)]
     wrong += [(KEY, nonce, other)] if other != payload else []
     for key, given_nonce, given_payload in wrong:
         with pytest.raises(RequestError):
-            check_signature(key, Head("/", 0, "", given_nonce, signature), given_payload)
+            require_request_signature(key, Head("/", 0, "", given_nonce, signature), given_payload)
 
 
 @pytest.mark.parametrize("agent", [*AGENTS, ""])

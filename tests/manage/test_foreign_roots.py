@@ -15,7 +15,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import PROJECT, USER
 from cortex_policy.manage import emergency_stop
 from cortex_policy.manage.cases.first_cases import write_first_cases
-from cortex_policy.manage.cases.update import update_cases
+from cortex_policy.manage.cases.regeneration import update_cases
 from cortex_policy.manage.editing import operations
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.history import undo

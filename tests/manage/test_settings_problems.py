@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cortex_policy.core.model import GrantError
-from cortex_policy.manage.settings_problems import CODE, find_settings_error, find_settings_error_texts
+from cortex_policy.manage.settings_problems import CODE, find_settings_error, find_settings_error_texts_of_roots
 from cortex_policy.manage.validation.rule_selection_and_suppressions import RuleSelection, Suppressions
 from cortex_policy.manage.validation.validate import find_targets, validate_targets
 from cortex_policy.schema.problems import Problem, Report
@@ -110,7 +110,7 @@ def test_wrong_settings_of_validate_deny_no_check(config: Path) -> None:
     assert [one.line for one in told()] == [2]
     config.write_text("bogus = 1\n")
     warning = f"settings invalid: `{config}`: unknown setting `bogus`; every check answers 27; the settings are "
-    (found,) = find_settings_error_texts([str(Path.cwd())] * 2)
+    (found,) = find_settings_error_texts_of_roots([str(Path.cwd())] * 2)
     assert found.startswith(warning)
 
 

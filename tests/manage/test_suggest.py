@@ -10,7 +10,7 @@ from cortex_policy.core.ecma_regex import SharedSteps
 from cortex_policy.core.engine import normalize_scope_or_none
 from cortex_policy.core.json_tree import parse_tree
 from cortex_policy.manage.audit.reader import ReadCounts
-from cortex_policy.manage.replay.denied_call_groups import UNTYPABLE
+from cortex_policy.manage.replay.denials_by_missing_permissions import UNTYPABLE
 from cortex_policy.manage.replay.replay import replay_logged_calls
 from cortex_policy.manage.suggest import TOO_WIDE, Suggestions, suggest_grant_changes
 from cortex_policy.state import Root

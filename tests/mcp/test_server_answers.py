@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cortex_policy import state
 from cortex_policy.core.text import MAX_MESSAGE_BYTES
-from cortex_policy.library.path_lookup import UnresolvedRoot, find_root_as_spelled
+from cortex_policy.library.path_lookup import UnresolvedRoot, find_root_keeping_links
 from cortex_policy.mcp.server_answers import ToolAnswer, answer_tool_call
 from cortex_policy.mcp.server_tool_descriptions import CHECK, EXPLAIN, LIST, TOOLS
 from tests.support.chance import inputs
@@ -43,7 +43,7 @@ def _here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def ask(root: Path, tool: str, **arguments: Any) -> ToolAnswer:
     """Ask the grants of a root that was named."""
-    return answer_tool_call(find_root_as_spelled(str(root)), tool, arguments)
+    return answer_tool_call(find_root_keeping_links(str(root)), tool, arguments)
 
 
 def printed(*words: str) -> Any:
@@ -196,7 +196,7 @@ def test_wrong_input_is_answered_with_a_hint(root: Path, arguments: dict[str, An
 
 def test_the_list_takes_nothing(root: Path) -> None:
     """A word that it does not know is not ignored."""
-    answer = answer_tool_call(find_root_as_spelled(str(root)), LIST, {"root": "/etc"})
+    answer = answer_tool_call(find_root_keeping_links(str(root)), LIST, {"root": "/etc"})
     assert answer.text == "unknown member `root`\nhint: list_grants takes nothing"
     assert answer.is_error
 
@@ -225,7 +225,7 @@ def test_relative_paths_start_at_the_root(root: Path, tmp_path: Path, monkeypatc
 
 def test_a_root_that_vanishes_is_an_answer_and_its_return_counts(root: Path) -> None:
     """Every question is denied in between."""
-    name = find_root_as_spelled(str(root))
+    name = find_root_keeping_links(str(root))
     away = root.with_name("away")
     root.rename(away)
     gone = answer_tool_call(name, CHECK, {"grant": "git", "action": "tree"})
@@ -243,10 +243,10 @@ def test_a_root_of_another_user_that_was_not_named_is_refused(own: Path, monkeyp
     """As everywhere; naming it is the operator's word."""
     monkeypatch.chdir(own)
     question = {"grant": "git", "action": "tree", "args": {"path": "docs/x"}}
-    found = answer_tool_call(find_root_as_spelled(), CHECK, question)
+    found = answer_tool_call(find_root_keeping_links(), CHECK, question)
     assert found.members is not None
     assert (found.members["decision"], found.members["reason"]) == (False, "grant_unsafe")
-    named = answer_tool_call(find_root_as_spelled(str(own)), CHECK, question)
+    named = answer_tool_call(find_root_keeping_links(str(own)), CHECK, question)
     assert named.members is not None
     assert named.members["decision"] is True
 
@@ -255,7 +255,7 @@ def test_names_that_are_no_text_can_be_answered(tmp_path: Path, root: Path) -> N
     """A root whose name is not UTF-8: no message can carry it as it is."""
     odd = os.fsencode(tmp_path) + b"/r\xff"
     os.rename(root, odd)
-    answer = answer_tool_call(find_root_as_spelled(os.fsdecode(odd)), CHECK, {"grant": "git", "action": "tree"})
+    answer = answer_tool_call(find_root_keeping_links(os.fsdecode(odd)), CHECK, {"grant": "git", "action": "tree"})
     assert answer.members is not None
     assert answer.members["decision"] is True
     assert answer.members["root"].endswith("/r\\udcff")

@@ -12,7 +12,7 @@ import pytest
 
 from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.library.file_identity import read_stable_identity_or_none
-from cortex_policy.library.path_lookup import find_root_as_spelled
+from cortex_policy.library.path_lookup import find_root_keeping_links
 from cortex_policy.mcp import server_changes
 from cortex_policy.mcp.server_changes import Changes
 from tests.support.command import run_command
@@ -28,7 +28,7 @@ def changes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, roo
     if request.param == "untold":
         monkeypatch.setattr(server_changes, "Inotify", refuse)
     run_command("stamp", "write", "--allow-widening")
-    changes = Changes(find_root_as_spelled(str(root)))
+    changes = Changes(find_root_keeping_links(str(root)))
     assert (changes.descriptor >= 0) == (request.param == "told" and sys.platform == "linux")
     assert changes.find_changes() == NOTHING
     return changes
@@ -131,7 +131,7 @@ def test_a_root_that_vanishes_has_no_grants_and_may_come_back(changes: Changes, 
 @pytest.mark.skipif(sys.platform != "linux", reason="inotify is of Linux")
 def test_the_kernel_reports_a_write_before_it_returns(root: Path) -> None:
     """Of a grant, the stamp and hooks.toml, for the next look and each one after it."""
-    changes = Changes(find_root_as_spelled(str(root)))
+    changes = Changes(find_root_keeping_links(str(root)))
     for file in (
         grant_file(root),
         grant_file(root, "new"),
@@ -149,7 +149,7 @@ def test_the_kernel_reports_where_the_name_of_the_root_leads(root: Path, tmp_pat
     """A link to a root that is switched, as deployments do; a root that goes, and one that comes."""
     current, other = tmp_path / "current", tmp_path / "other"
     current.symlink_to(root)
-    changes = Changes(find_root_as_spelled(str(current)))
+    changes = Changes(find_root_keeping_links(str(current)))
     (other / ".cortex" / "policy" / "tools").mkdir(parents=True)
     (tmp_path / "next").symlink_to(other)
     assert not is_told(changes)

@@ -11,7 +11,7 @@ import pytest
 from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolRequestParams, ReadResourceRequestParams
 
-from cortex_policy.library.path_lookup import find_root_as_spelled
+from cortex_policy.library.path_lookup import find_root_keeping_links
 from cortex_policy.mcp import server_handlers
 from cortex_policy.mcp.server_handlers import Handlers
 from tests.support.mcp_client import MODERN
@@ -39,7 +39,7 @@ def test_resources_of_a_root_that_is_damaged_are_refused(root: Path, damage: Any
 
     async def ask() -> None:
         """Ask for both."""
-        handlers = Handlers(find_root_as_spelled(str(root)))
+        handlers = Handlers(find_root_keeping_links(str(root)))
         assert (await handlers.read_resource(CONTEXT, GIT)).contents
         damage(root)
         for request in (handlers.list_resources(CONTEXT, None), handlers.read_resource(CONTEXT, GIT)):
@@ -57,7 +57,7 @@ def test_a_grant_has_one_name(root: Path) -> None:
     async def ask() -> None:
         """Ask by another name."""
         with pytest.raises(MCPError, match="there is no resource"):
-            await Handlers(find_root_as_spelled(str(root))).read_resource(
+            await Handlers(find_root_keeping_links(str(root))).read_resource(
                 CONTEXT, ReadResourceRequestParams(uri="cortex-policy://grants/GIT")
             )
 
@@ -76,7 +76,7 @@ def test_a_lack_of_descriptors_is_no_bug(root: Path, monkeypatch: pytest.MonkeyP
     async def ask() -> Any:
         """Ask for the list."""
         context: Any = SimpleNamespace(protocol_version=MODERN)
-        return await Handlers(find_root_as_spelled(str(root))).call_tool(
+        return await Handlers(find_root_keeping_links(str(root))).call_tool(
             context, CallToolRequestParams(name="list_grants")
         )
 
@@ -97,7 +97,7 @@ def test_a_long_call_takes_the_place_of_several(root: Path, monkeypatch: pytest.
 
     async def ask() -> None:
         """Ask with a short and with a long action."""
-        handlers, context = Handlers(find_root_as_spelled(str(root))), SimpleNamespace(protocol_version=MODERN)
+        handlers, context = Handlers(find_root_keeping_links(str(root))), SimpleNamespace(protocol_version=MODERN)
         for action in ("tree", "x" * (1 << 20)):
             given = CallToolRequestParams(name="check_grant", arguments={"grant": "git", "action": action})
             await handlers.call_tool(context, given)  # type: ignore[arg-type] # all that it needs

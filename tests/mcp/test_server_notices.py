@@ -9,7 +9,7 @@ import pytest
 from mcp.shared.exceptions import MCPError
 from mcp_types import SubscribeRequestParams, UnsubscribeRequestParams
 
-from cortex_policy.library.path_lookup import find_root_as_spelled
+from cortex_policy.library.path_lookup import find_root_keeping_links
 from cortex_policy.mcp.server_notices import MAX_SUBSCRIPTIONS, Notices
 
 CONTEXT: Any = SimpleNamespace(session=None)
@@ -20,7 +20,7 @@ def test_subscriptions_are_bounded(root: Path) -> None:
 
     async def subscribe() -> None:
         """Use up all of them."""
-        notices = Notices(find_root_as_spelled(str(root)))
+        notices = Notices(find_root_keeping_links(str(root)))
         wanted = [
             SubscribeRequestParams(uri=f"cortex-policy://grants/g{number}") for number in range(MAX_SUBSCRIPTIONS + 1)
         ]
@@ -40,7 +40,7 @@ def test_subscriptions_are_bounded(root: Path) -> None:
 )
 def test_only_what_can_exist_has_a_subscription(root: Path, uri: str) -> None:
     """A client cannot make us keep its texts."""
-    notices = Notices(find_root_as_spelled(str(root)))
+    notices = Notices(find_root_keeping_links(str(root)))
     with pytest.raises(MCPError, match="there is no resource") as refused:
         anyio.run(notices.subscribe, CONTEXT, SubscribeRequestParams(uri=uri))
     assert refused.value.error.message.isprintable()

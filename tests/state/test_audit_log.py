@@ -19,7 +19,7 @@ from cortex_policy.core.model import CortexPolicyError, Grant, Rate, Settings, S
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.state import _locks_held
 from cortex_policy.state.audit_errors import AuditLogError
-from cortex_policy.state.audit_log import AuditLog, open_audit_log_or_ignore_failure
+from cortex_policy.state.audit_log import AuditLog, open_audit_log_of_settings
 from cortex_policy.state.audit_record import record_answered_call
 from cortex_policy.state.enforcement import AuditedCall
 from tests.support.acls import USER, granting, put_acl
@@ -366,7 +366,7 @@ def test_a_logged_call_leaves_nothing_open(log: Path, monkeypatch: pytest.Monkey
     kept.append(refused())  # type: ignore[arg-type]
     monkeypatch.setenv("CORTEX_POLICY_AUDIT_ON_ERROR", "ignore")
     tree()
-    assert open_audit_log_or_ignore_failure(Settings(audit_file=str(log), audit_on_error="ignore")) is None
+    assert open_audit_log_of_settings(Settings(audit_file=str(log), audit_on_error="ignore")) is None
     with suppress(UsageError):
         enforce(load_grant("git"), "tree", cost=0)
     assert sorted(os.listdir("/dev/fd")) == before

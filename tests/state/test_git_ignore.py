@@ -12,7 +12,7 @@ from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.init.root import init_root
 from cortex_policy.manage.settings.write import SettingsFile, write_setting_to_file
 from cortex_policy.state import Root
-from cortex_policy.state.git_ignore import IGNORED_NAMES, find_names_not_ignored_by_text
+from cortex_policy.state.git_ignore import IGNORED_NAMES, find_unignored_names
 from cortex_policy.state.writer_lock import hold_writer_lock
 from tests.support.stamps import agree, stamp_grants
 
@@ -69,4 +69,4 @@ def test_names_that_git_would_add_are_reported(tmp_path: Path, text: str) -> Non
         (tmp_path / sample).touch()
     words = ["git", "-C", tmp_path, "ls-files", "-o", "--exclude-standard"]
     listed = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
-    assert find_names_not_ignored_by_text(text) == tuple(name for name in IGNORED_NAMES if SAMPLES[name] in listed)
+    assert find_unignored_names(text) == tuple(name for name in IGNORED_NAMES if SAMPLES[name] in listed)

@@ -18,7 +18,7 @@ from cortex_policy.core.model import (
     Request,
     StateError,
 )
-from cortex_policy.state.counted_call_deliveries import CallDelivery
+from cortex_policy.state.calls_seen_by_several_hooks import CallDelivery
 from cortex_policy.state.deduplicated_budgets import DeduplicatedBudgets
 from cortex_policy.state.ledger import Ledger
 from cortex_policy.state.local_fallback import BudgetsWithLocalFallback, compute_share_of_limit

@@ -415,7 +415,7 @@ def test_a_file_that_was_new_when_it_was_read_is_read_again(
     root: Path, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another write in the same instant has no sign, and looks old once this process goes on."""
-    read, sizes = settings.read_all, []
+    read, sizes = settings.read_up_to, []
 
     def held_up_afterwards(descriptor: int, max_bytes: int) -> bytes:
         data = read(descriptor, max_bytes)
@@ -424,7 +424,7 @@ def test_a_file_that_was_new_when_it_was_read_is_read_again(
         sizes.append(len(data))
         return data
 
-    monkeypatch.setattr(settings, "read_all", held_up_afterwards)
+    monkeypatch.setattr(settings, "read_up_to", held_up_afterwards)
     file.write_text('stamp = "off"\n')
     load_effective_settings(str(root))
     assert len(sizes) > 1

@@ -7,7 +7,7 @@ import pytest
 from processes import DeathByDeath
 
 from cortex_policy.core.model import Budget
-from cortex_policy.state.counted_call_deliveries import CallDelivery
+from cortex_policy.state.calls_seen_by_several_hooks import CallDelivery
 from cortex_policy.state.ledger import Ledger
 
 pytestmark = pytest.mark.forks

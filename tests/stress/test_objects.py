@@ -310,7 +310,7 @@ def test_a_stopped_holder_is_waited_for_and_then_reported(budget: Budget) -> Non
 
     def hold() -> None:
         directory = open_or_make_budget_directory(budget.ledger.root_identity, read_boot_id(), find_state_directory())
-        assert ledger_ring.open_and_lock_budget_file(directory, budget.file.name) is not None
+        assert ledger_ring.open_and_lock_budget_file_or_none(directory, budget.file.name) is not None
         os.write(write, b"x")
         time.sleep(60)
 

@@ -107,7 +107,7 @@ def test_damage_found_after_an_edit_closes_the_file_that_others_may_have_mapped(
     for _ in range(5):
         assert service.hit("t", "a", 6)
     flip_byte(file_of(state, "t"), 64 + 8 * 3)
-    other, closed = FileBudgets(ROOT), ledger_maintenance.replace_damaged_budget
+    other, closed = FileBudgets(ROOT), ledger_maintenance.replace_damaged_by_denying_budget
 
     def slow_close(*args: Any) -> None:
         monkeypatch.setattr("cortex_policy.state.MAX_LOCK_WAIT", 0.001)
@@ -118,7 +118,7 @@ def test_damage_found_after_an_edit_closes_the_file_that_others_may_have_mapped(
         finally:
             closed(*args)
 
-    monkeypatch.setattr(ledger_maintenance, "replace_damaged_budget", slow_close)
+    monkeypatch.setattr(ledger_maintenance, "replace_damaged_by_denying_budget", slow_close)
     with pytest.raises(StateError):
         Ledger(ROOT, find_state_directory()).take("t", "a", 50)
     assert other.hit("t", "a", 50) is False
@@ -261,7 +261,7 @@ def test_a_hit_that_was_taken_is_reported_as_taken(monkeypatch: pytest.MonkeyPat
             raise error
 
         with monkeypatch.context() as patch:
-            patch.setattr(file_budgets, "open_and_lock_budget_file", broken)
+            patch.setattr(file_budgets, "open_and_lock_budget_file_or_none", broken)
             assert FileBudgets(ROOT).hit("t", "a", 3) is True
     assert Ledger(ROOT, find_state_directory()).take("t", "a", 3).consumed == 0
 

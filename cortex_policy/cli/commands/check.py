@@ -7,13 +7,13 @@ import typer
 from cortex_policy.check import Call, decide_outcome_with_wait
 from cortex_policy.cli.commands import check_options as options
 from cortex_policy.cli.common_options import declare_value_option
-from cortex_policy.cli.options_from_function import with_options_and_result_of
-from cortex_policy.cli.output.call_wait_notice import make_call_wait_display_or_none
+from cortex_policy.cli.options_from_function import fill_first_argument_by_calling
+from cortex_policy.cli.output.call_wait_notice import make_call_wait_notifier_or_none
 from cortex_policy.cli.output.explanation import explain_and_render_outcome
 from cortex_policy.render import render_outcome_unless_silent, write_rendered_call_and_exit
 
 
-@with_options_and_result_of(options.make_call_fields)
+@fill_first_argument_by_calling(options.make_call_fields)
 def check(  # noqa: PLR0913 - the options of a call, and of requests
     fields: dict[str, Any],
     context: typer.Context,
@@ -74,7 +74,7 @@ def check(  # noqa: PLR0913 - the options of a call, and of requests
         quiet=options.is_single_flag_given("--quiet", quiet),
         command=context.info_name or "check",
     )
-    outcome = decide_outcome_with_wait(call, make_call_wait_display_or_none(call))
+    outcome = decide_outcome_with_wait(call, make_call_wait_notifier_or_none(call))
     write_rendered_call_and_exit(
         explain_and_render_outcome(outcome) if call.explain else render_outcome_unless_silent(outcome)
     )

@@ -13,8 +13,8 @@ from cortex_policy.batch.stream import LineAnswerLoop
 from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
 from cortex_policy.core.json_text import format_ascii_json
 from cortex_policy.core.model import NOT_DONE, UsageError
-from cortex_policy.core.text import escape_json_output, format_message_line, format_os_error
-from cortex_policy.state import read_all
+from cortex_policy.core.text import escape_ascii_json_output, format_message_line, format_os_error
+from cortex_policy.state import read_up_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +42,7 @@ def answer_authzen_request(file: str, answerer: Answerer) -> int:
     """Answer an AuthZEN request on standard output, and return the exit code."""
     with _open_request_file(file) as source:
         try:
-            document = decode_json(read_all(source, MAX_BYTES + 1))
+            document = decode_json(read_up_to(source, MAX_BYTES + 1))
             answer, code = answer_one_or_more_evaluations(document, answerer.answer_members)
         except MalformedError as error:
             answer, code = make_error_answer(UsageError(f"the request is not JSON: {error}"))
@@ -50,7 +50,7 @@ def answer_authzen_request(file: str, answerer: Answerer) -> int:
             answer, code = make_error_answer(error)
         except OSError as error:
             raise _unreadable_file_error(file, error) from None
-    sys.stdout.write(escape_json_output(format_ascii_json(answer)) + "\n")
+    sys.stdout.write(escape_ascii_json_output(format_ascii_json(answer)) + "\n")
     return code
 
 

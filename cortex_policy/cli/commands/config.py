@@ -9,7 +9,7 @@ from cortex_policy.cli.commands.config_file import NameArgument
 from cortex_policy.cli.common_options import JsonOption, RootOption, TableOption
 from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
 from cortex_policy.cli.output.printing import print_json, print_table_or_tsv
-from cortex_policy.cli.output.settings import format_setting_value, setting_to_json
+from cortex_policy.cli.output.settings import format_setting_as_typed, setting_to_json
 from cortex_policy.cli.roots import find_inner_root_or_none
 from cortex_policy.core.text import escape_unprintable
 
@@ -75,7 +75,7 @@ def get(name: NameArgument, root: RootOption = None, *, json: JsonOption = False
     if json:
         print_json(setting_to_json(resolved))
     elif resolved.effective.value is not None:
-        typer.echo(escape_unprintable(format_setting_value(resolved.effective.value)))
+        typer.echo(escape_unprintable(format_setting_as_typed(resolved.effective.value)))
 
 
 config_app.command("set", cls=CommandWithExamples)(config_file.set_setting)
@@ -88,7 +88,7 @@ def _setting_row(resolved: "EffectiveSetting") -> tuple[str, ...]:
     winner = resolved.effective
     origin = f"{winner.place}: {winner.source}" if winner.source else winner.place
     overridden = ", ".join(
-        f"{format_setting_value(one.value)} ({one.place}: {one.source})" for one in resolved.overridden
+        f"{format_setting_as_typed(one.value)} ({one.place}: {one.source})" for one in resolved.overridden
     )
     return (
         resolved.setting.name,
@@ -100,4 +100,4 @@ def _setting_row(resolved: "EffectiveSetting") -> tuple[str, ...]:
 
 def _value_cell_text(value: object) -> str:
     """Return a value for the table, in which nothing is blank."""
-    return "-" if value is None else str(value) if value in ([], {}) else format_setting_value(value)
+    return "-" if value is None else str(value) if value in ([], {}) else format_setting_as_typed(value)

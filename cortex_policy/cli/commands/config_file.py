@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cortex_policy.cli.common_options import JsonOption, ResumeOption, RootOption, WaitOption, WideningOption
-from cortex_policy.cli.options_from_function import with_options_and_result_of
+from cortex_policy.cli.options_from_function import fill_first_argument_by_calling
 from cortex_policy.cli.output.printing import print_json, warn_if_command_not_logged
-from cortex_policy.cli.output.settings import format_setting_value, setting_to_json
+from cortex_policy.cli.output.settings import format_setting_as_typed, setting_to_json
 from cortex_policy.cli.prompts import is_interactive, make_lock_wait_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root, find_inner_root_or_none
@@ -40,7 +40,7 @@ def _settings_file_of_options(
 
 
 @add_quiet_option
-@with_options_and_result_of(_settings_file_of_options)
+@fill_first_argument_by_calling(_settings_file_of_options)
 def set_setting(
     target: "SettingsFile",
     name: NameArgument,
@@ -80,7 +80,7 @@ def set_setting(
 
 
 @add_quiet_option
-@with_options_and_result_of(_settings_file_of_options)
+@fill_first_argument_by_calling(_settings_file_of_options)
 def unset_setting(
     target: "SettingsFile",
     name: NameArgument,
@@ -113,7 +113,7 @@ def unset_setting(
     typer.echo(format_message_line(f"removed `{name}` from `{target.file}`" if done else nothing))
 
 
-@with_options_and_result_of(_settings_file_of_options)
+@fill_first_argument_by_calling(_settings_file_of_options)
 def print_settings_file_path(target: "SettingsFile", *, json: JsonOption = False) -> None:
     """Print the path of a settings file, even if it does not exist.
 
@@ -127,7 +127,7 @@ def print_settings_file_path(target: "SettingsFile", *, json: JsonOption = False
     typer.echo(escape_unprintable(target.file))
 
 
-@with_options_and_result_of(_settings_file_of_options)
+@fill_first_argument_by_calling(_settings_file_of_options)
 def edit(target: "SettingsFile", *, resume: ResumeOption = False, wait_seconds: WaitOption = 0.0) -> None:
     """Edit a settings file, and save it if it is valid.
 
@@ -183,7 +183,7 @@ def _print_if_overridden(target: "SettingsFile", effective: "EffectiveSetting | 
     if effective is not None and (winner := effective.effective).place != target.place:
         typer.echo(
             format_message_line(
-                f"note: {_source_text(winner)} says `{format_setting_value(winner.value)}`, and that counts"
+                f"note: {_source_text(winner)} says `{format_setting_as_typed(winner.value)}`, and that counts"
             ),
             err=True,
         )

@@ -8,7 +8,7 @@ import typer
 from cortex_policy.cli.common_options import JsonOption, RootOption, TableOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.output.progress import track_progress
-from cortex_policy.cli.roots import find_inner_root, find_root_argument_or_none
+from cortex_policy.cli.roots import find_inner_root, name_inner_root_if_ambiguous
 from cortex_policy.core.model import UsageError
 
 if TYPE_CHECKING:
@@ -101,4 +101,4 @@ def _compare_sides_of_options(old: str | None, new: str | None, root: str | None
     if old is None or new is None or revision is not None:
         message = "name two grants; or compare all grants, or one of them, with `--against REVISION`"
         raise UsageError(message, "see `cortex-policy diff --help`")
-    return compare_ids_or_files(old, new, find_root_argument_or_none(root))
+    return compare_ids_or_files(old, new, name_inner_root_if_ambiguous(root))

@@ -44,7 +44,7 @@ def edit(
 
     policy_root = find_inner_root(root)
     check_grant_id(grant_id)
-    if grant_id not in grant_ids.list_given_ids_or_all(policy_root, ()):
+    if grant_id not in grant_ids.list_unique_ids_or_all(policy_root, ()):
         raise grant_ids.make_missing_grant_error(policy_root, grant_id)
     hint = "use `cortex-policy set`, or edit the file by hand, then run `cortex-policy stamp write`"
     edit_grant_or_hook_rules(policy_root, grant_id, wait_seconds, hint, resume=resume)

@@ -4,12 +4,12 @@ from typing import Any
 
 from cortex_policy.check import Call, decide_outcome_with_wait
 from cortex_policy.cli.commands import check_options as options
-from cortex_policy.cli.options_from_function import with_options_and_result_of
+from cortex_policy.cli.options_from_function import fill_first_argument_by_calling
 from cortex_policy.cli.output.explanation import explain_and_render_outcome
 from cortex_policy.render import write_rendered_call_and_exit
 
 
-@with_options_and_result_of(options.make_call_fields)
+@fill_first_argument_by_calling(options.make_call_fields)
 def explain(fields: dict[str, Any], *, json: options.JsonFlag = 0) -> None:
     """Explain, rule by rule, how a call is decided; count nothing.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cortex_policy.cli.common_options import DryRunOption, JsonOption, RootOption, YesOption
-from cortex_policy.cli.options_from_function import with_options_and_result_of
+from cortex_policy.cli.options_from_function import fill_first_argument_by_calling
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.prompts import require_yes_answer
 from cortex_policy.cli.quiet_option import add_quiet_option
@@ -81,7 +81,7 @@ def _settings_options(  # noqa: PLR0913 - one parameter for each option
 
 
 @add_quiet_option
-@with_options_and_result_of(_settings_options)
+@fill_first_argument_by_calling(_settings_options)
 def install(options: SettingsOptions) -> None:
     """Install a hook that checks each tool call of an agent.
 
@@ -111,7 +111,7 @@ def install(options: SettingsOptions) -> None:
 
 
 @add_quiet_option
-@with_options_and_result_of(_settings_options)
+@fill_first_argument_by_calling(_settings_options)
 def uninstall(options: SettingsOptions) -> None:
     """Remove the hook from the settings of an agent.
 

@@ -9,7 +9,7 @@ import typer
 from cortex_policy.cli.commands.hook_install import Agent, AgentArgument
 from cortex_policy.cli.common_options import JsonOption, RootOption, SocketOption
 from cortex_policy.cli.listening import find_default_socket_path, print_listening
-from cortex_policy.cli.options_from_function import with_options_and_result_of
+from cortex_policy.cli.options_from_function import fill_first_argument_by_calling
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core import Value
 from cortex_policy.core.model import UsageError
@@ -89,7 +89,7 @@ def _server_options(
     return ServerOptions(agent, find_inner_root(root).path, socket, port, key, token)
 
 
-@with_options_and_result_of(_server_options)
+@fill_first_argument_by_calling(_server_options)
 def serve(
     options: ServerOptions,
     *,

@@ -9,7 +9,7 @@ from cortex_policy.cli.output.printing import print_error_as_warning, print_json
 from cortex_policy.cli.output.timeline import timeline_step_to_row, timeline_to_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import format_message_line
-from cortex_policy.manage.history.write_and_command_timeline import find_grant_ids, read_timeline
+from cortex_policy.manage.history.write_and_command_timeline import find_grants_of_step, read_timeline
 from cortex_policy.state.policy_files import hint_at_grant_or_nothing
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def log(
         of = f" of `{grant_id}`" if grant_id is not None else ""
         why = "" if timeline.is_enabled else ": the setting `history.keep` is 0"
         typer.echo(format_message_line(f"no write{of} is known{why}"), err=True)
-    if grant_id is not None and not any(grant_id in find_grant_ids(step) for step in timeline.steps):
+    if grant_id is not None and not any(grant_id in find_grants_of_step(step) for step in timeline.steps):
         _print_hint_at_grant(policy_root, grant_id)
 
 

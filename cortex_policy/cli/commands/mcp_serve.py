@@ -2,7 +2,7 @@
 
 from cortex_policy.cli.common_options import RootOption
 from cortex_policy.core.model import UsageError
-from cortex_policy.library.path_lookup import find_root_as_spelled
+from cortex_policy.library.path_lookup import find_root_keeping_links
 from cortex_policy.render import RenderedCall, write_rendered_call_and_exit
 
 
@@ -24,5 +24,5 @@ def serve(root: RootOption = None) -> None:
     except ImportError as error:
         why = f"the package `mcp` is missing, or older than 2.3: {error}"
         raise UsageError(why, "run `pip install 'cortex-policy[mcp]'`") from None
-    code = serve_client(find_root_as_spelled(root))
+    code = serve_client(find_root_keeping_links(root))
     write_rendered_call_and_exit(RenderedCall(code))  # a thread that waits for a disk does not keep it alive

@@ -12,7 +12,7 @@ from cortex_policy.cli.common_options import (
     WideningOption,
     declare_value_option,
 )
-from cortex_policy.cli.options_from_function import with_options_and_result_of
+from cortex_policy.cli.options_from_function import fill_first_argument_by_calling
 from cortex_policy.cli.prompts import is_interactive, make_lock_wait_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
@@ -45,7 +45,7 @@ def _edit_of_options(
 
 
 @add_quiet_option
-@with_options_and_result_of(_edit_of_options)
+@fill_first_argument_by_calling(_edit_of_options)
 def new(
     edit: "GrantEdit",
     new_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the new grant.", show_default=False)],

@@ -144,7 +144,7 @@ def reset(
 
 def _reset_own_budgets(root: Root, grant_id: str, action: str | None, *, yes: bool, json: bool) -> bool:
     """Reset budgets of the caller, and print which; return whether any hit was counted."""
-    owner, actions = find_budget_owner_of_caller(), budgets.read_all_actions_or_named_one(root, grant_id, action)
+    owner, actions = find_budget_owner_of_caller(), budgets.list_given_action_or_all(root, grant_id, action)
     if not json:
         print_budget_owners(owner, root)
     whose = f", of {owner.user_or_hosts_label}" if owner.shared is not None else ""

@@ -7,12 +7,12 @@ import typer
 from cortex_policy.check import Call
 from cortex_policy.cli.commands import check_options as options
 from cortex_policy.cli.common_options import declare_value_option
-from cortex_policy.cli.options_from_function import with_options_and_result_of
-from cortex_policy.cli.output.call_wait_notice import make_call_wait_display_or_none
-from cortex_policy.run import Run, decide_and_exec_command
+from cortex_policy.cli.options_from_function import fill_first_argument_by_calling
+from cortex_policy.cli.output.call_wait_notice import make_call_wait_notifier_or_none
+from cortex_policy.run import Run, decide_and_exec_or_exit
 
 
-@with_options_and_result_of(options.make_call_fields)
+@fill_first_argument_by_calling(options.make_call_fields)
 def run(
     fields: dict[str, Any],
     command: Annotated[
@@ -66,4 +66,4 @@ def run(
         options.is_single_flag_given("--for-each", for_each),
         options.is_single_flag_given("-0", nul),
     )
-    decide_and_exec_command(words, make_call_wait_display_or_none(call))
+    decide_and_exec_or_exit(words, make_call_wait_notifier_or_none(call))

@@ -11,7 +11,7 @@ from cortex_policy.cli.common_options import (
     WideningOption,
     declare_value_option,
 )
-from cortex_policy.cli.options_from_function import with_options_and_result_of
+from cortex_policy.cli.options_from_function import fill_first_argument_by_calling
 from cortex_policy.cli.prompts import make_lock_wait_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
@@ -54,7 +54,7 @@ def _edit_of_options(  # noqa: PLR0913 - one parameter for each field
 
 
 @add_quiet_option
-@with_options_and_result_of(_edit_of_options)
+@fill_first_argument_by_calling(_edit_of_options)
 def set_grant(
     edit: "GrantEdit",
     grant_id: GrantArgument,

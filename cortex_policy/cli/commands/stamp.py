@@ -45,7 +45,7 @@ def show(root: RootOption = None, *, json: JsonOption = False) -> None:
     $ cortex-policy stamp show --json
     """
     policy_root = find_inner_root(root)
-    stamp, doubt = stamps.read_stamp(policy_root), stamp_verify.find_unsafe_stamp_error(policy_root)
+    stamp, doubt = stamps.read_stamp(policy_root), stamp_verify.find_unsafe_stamp_error_or_none(policy_root)
     if json:
         print_json({"stamp": _stamp_to_json(stamp), "warning": doubt.detail if doubt else None})
         return
@@ -70,7 +70,7 @@ def verify(root: RootOption = None, *, json: JsonOption = False) -> None:
     policy_root = find_inner_root(root)
     findings, doubt = (
         stamp_verify.find_stamp_mismatches(policy_root, track_progress),
-        stamp_verify.find_unsafe_stamp_error(policy_root),
+        stamp_verify.find_unsafe_stamp_error_or_none(policy_root),
     )
     if json:
         listed = [{"id": finding.id or None, "problem": finding.problem} for finding in findings]

@@ -14,11 +14,11 @@ from cortex_policy.cli.output.report_destinations import (
     parse_report_destinations,
     write_report,
 )
-from cortex_policy.cli.roots import find_inner_root, find_root_argument_or_none
+from cortex_policy.cli.roots import find_inner_root, name_inner_root_if_ambiguous
 from cortex_policy.cli.streams import unwrap_escaping_stream
 from cortex_policy.core import Value
 from cortex_policy.core.model import NOT_DONE, CortexPolicyError, UsageError
-from cortex_policy.core.text import escape_json_output, format_message_line
+from cortex_policy.core.text import escape_ascii_json_output, format_message_line
 from cortex_policy.manage.cases.discovery import RunPlan, plan_case_run
 from cortex_policy.manage.cases.suite import SuiteResult, compute_coverage_percent
 from cortex_policy.manage.cases.suite import run_suite as run_cases
@@ -42,7 +42,7 @@ class CaseRunOptions(Value):
 def run_cases_and_report(options: CaseRunOptions) -> int:
     """Run cases and report; return the exit code."""
     outputs = parse_report_destinations([*options.output, *(["json"] if options.json else ())] or ["text"], FORMATS)
-    root = options.root if options.paths else find_root_argument_or_none(options.root)
+    root = options.root if options.paths else name_inner_root_if_ambiguous(options.root)
     if options.watch:
         return _run_after_each_change(options, root, outputs)
     return _run_and_write_reports(plan_case_run(options.paths, root), options, outputs)
@@ -51,7 +51,7 @@ def run_cases_and_report(options: CaseRunOptions) -> int:
 def init_or_update_cases(grant_id: str, options: CaseRunOptions) -> int:
     """Write a first case file, or its generated cases again, and print its coverage of the grant."""
     from cortex_policy.manage.cases.first_cases import write_first_cases as begin_cases  # noqa: PLC0415 - only this needs them
-    from cortex_policy.manage.cases.update import update_cases  # noqa: PLC0415
+    from cortex_policy.manage.cases.regeneration import update_cases  # noqa: PLC0415
 
     if options != CaseRunOptions(root=options.root, json=options.json, update=options.update):
         hint = "use only `--update`, `--root` and `--json` with it"
@@ -67,7 +67,7 @@ def init_or_update_cases(grant_id: str, options: CaseRunOptions) -> int:
             "own_cases": result.own_cases,
             "changed": result.is_written,
         }
-        sys.stdout.write(escape_json_output(json.dumps(members)) + "\n")
+        sys.stdout.write(escape_ascii_json_output(json.dumps(members)) + "\n")
         return 0
     kept = f", kept {result.own_cases} of yours" if result.own_cases else ""
     done = f"wrote {result.cases} cases to" if result.is_written else f"nothing to do: {result.cases} cases are in"

@@ -11,7 +11,7 @@ from cortex_policy.cli.output.report_destinations import (
     parse_report_destinations,
     write_report,
 )
-from cortex_policy.cli.roots import find_root_argument_or_none
+from cortex_policy.cli.roots import name_inner_root_if_ambiguous
 from cortex_policy.core import Value
 from cortex_policy.core.model import GRANT_UNSAFE, NOT_DONE, SETTINGS_INVALID, UsageError
 from cortex_policy.core.text import format_message_line
@@ -45,7 +45,7 @@ def run_validate(options: ValidateOptions) -> int:
     outputs = parse_report_destinations([*options.output, *(["json"] if options.json else ())] or ["text"], FORMATS)
     selection = RuleSelection(_split_codes(options.select), _split_codes(options.ignore))
     targets = validate.find_targets(
-        options.paths, options.root if options.paths else find_root_argument_or_none(options.root)
+        options.paths, options.root if options.paths else name_inner_root_if_ambiguous(options.root)
     )
     if options.fix and any(target.path == STDIN for target in targets.files):
         raise UsageError("standard input cannot be fixed", "name a file, or leave out `--fix`")

@@ -11,7 +11,7 @@ from cortex_policy.cli.output.audit import (
     format_peek_or_repeat_suffix,
 )
 from cortex_policy.cli.output.table_layout import GAP, measure_text_width
-from cortex_policy.cli.streams import find_terminal_width_or_none, is_colour_wanted, write_stdout_line
+from cortex_policy.cli.streams import find_any_terminal_width_or_none, is_colour_wanted, write_stdout_line
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.text import format_message_line
 from cortex_policy.manage.audit.reader import list_names_of_root_in_events
@@ -41,7 +41,7 @@ def print_calls(calls: "Iterable[tuple[Event, bytes]]", *, json: bool, with_root
             write_stdout_line(escape_logged_line(line) if json else format_call_line(event)) for event, line in calls
         )
     table = CallTable(
-        find_terminal_width_or_none(),
+        find_any_terminal_width_or_none(),
         with_root=with_root,
         is_coloured=is_colour_wanted(is_terminal=True),
         here=_find_root_here(),

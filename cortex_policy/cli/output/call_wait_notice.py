@@ -46,7 +46,7 @@ class WaitNotice:
             return  # the answer does not depend on who reads it
 
 
-def make_call_wait_display_or_none(call: "Call") -> WaitNotice | None:
+def make_call_wait_notifier_or_none(call: "Call") -> WaitNotice | None:
     """Return the notice of a call that may wait and may print; None for any other."""
     return None if call.quiet or call.json or not call.wait_seconds else WaitNotice()
 

@@ -2,7 +2,7 @@
 
 import os
 
-from cortex_policy.cli.streams import find_fold_width, is_colour_wanted
+from cortex_policy.cli.streams import find_wrap_width, is_colour_wanted
 from cortex_policy.core.model import UsageError
 from cortex_policy.manage.explain import explain_outcome
 from cortex_policy.render import RenderedCall, render_outcome_unless_silent
@@ -24,5 +24,5 @@ def explain_and_render_outcome(outcome: "CallOutcome") -> RenderedCall:
     is_out = call.command == "explain" or bool(outcome.decision)
     descriptor = 1 if is_out else 2
     is_coloured = is_colour_wanted(is_terminal=os.isatty(descriptor))
-    text = format_explanation(outcome, explained, width=find_fold_width(descriptor), is_coloured=is_coloured)
+    text = format_explanation(outcome, explained, width=find_wrap_width(descriptor), is_coloured=is_coloured)
     return RenderedCall(code, out=text) if is_out else RenderedCall(code, err=text)

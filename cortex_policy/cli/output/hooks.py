@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cortex_policy.core.text import escape_output, format_message_line
-from cortex_policy.manage.diff.unified import format_diff_lines_for_people
+from cortex_policy.manage.diff.unified import format_readable_diff_lines
 
 if TYPE_CHECKING:
     from cortex_policy.manage.hooks.install_checks import Step
@@ -68,4 +68,4 @@ def agent_status_to_json(status: "AgentStatus") -> dict[str, object]:
 def _diff_lines(change: "SettingsChange") -> list[str]:
     if not change.is_needed:
         return []
-    return format_diff_lines_for_people(change.target.file, change.file.data or b"", change.data or b"")
+    return format_readable_diff_lines(change.target.file, change.file.data or b"", change.data or b"")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from cortex_policy.cli.common_options import TableFormat
-from cortex_policy.cli.streams import find_terminal_width_or_none, is_colour_wanted, make_colour_keeping_stream
-from cortex_policy.core.text import escape_json_output, format_message_line
+from cortex_policy.cli.streams import find_any_terminal_width_or_none, is_colour_wanted, make_colour_keeping_stream
+from cortex_policy.core.text import escape_ascii_json_output, format_message_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def to_escaped_json(value: object, indent: int | None = None) -> str:
     """Return a value as JSON, escaped so that no terminal or CI job acts on it; it parses to the same value."""
-    return escape_json_output(json.dumps(value, indent=indent))
+    return escape_ascii_json_output(json.dumps(value, indent=indent))
 
 
 def print_json(value: object, indent: int | None = None) -> None:
@@ -46,7 +46,7 @@ def _print_table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     from cortex_policy.cli.output.table_layout import format_table_lines  # noqa: PLC0415 - a pipe needs none
 
     is_coloured = is_colour_wanted(is_terminal=sys.stdout.isatty())
-    lines = format_table_lines(columns, rows, find_terminal_width_or_none(), _style_bold if is_coloured else str)
+    lines = format_table_lines(columns, rows, find_any_terminal_width_or_none(), _style_bold if is_coloured else str)
     make_colour_keeping_stream(sys.stdout).write("".join(f"{line}\n" for line in lines))
 
 

@@ -6,7 +6,7 @@ if TYPE_CHECKING:
     from cortex_policy.core.settings import EffectiveSetting, SettingValue
 
 
-def format_setting_value(value: Any) -> str:
+def format_setting_as_typed(value: Any) -> str:
     """Return a setting's value as a user types it."""
     if isinstance(value, list):
         return ",".join(value)

@@ -9,7 +9,7 @@ import typer
 
 from cortex_policy.cli.output.approvals import request_to_json
 from cortex_policy.cli.output.budget_owner import budget_owner_to_json, format_budget_owner
-from cortex_policy.cli.output.settings import format_setting_value, setting_to_json
+from cortex_policy.cli.output.settings import format_setting_as_typed, setting_to_json
 from cortex_policy.cli.streams import make_colour_keeping_stream
 from cortex_policy.core.text import format_count_with_noun, format_message_line, join_words_that_fit
 from cortex_policy.manage.global_denials import global_denials_to_json_members
@@ -82,7 +82,7 @@ def _grants_text(status: "RootStatus") -> str:
 
 def _setting_text(one: "EffectiveSetting") -> str:
     effective = one.effective
-    return f"{one.setting.name} = {format_setting_value(effective.value)} ({effective.place}: {effective.source})"
+    return f"{one.setting.name} = {format_setting_as_typed(effective.value)} ({effective.place}: {effective.source})"
 
 
 def _budget_texts(status: "RootStatus") -> list[str]:

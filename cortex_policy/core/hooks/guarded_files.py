@@ -116,7 +116,7 @@ def _entered_directories(folded: str) -> "Iterator[str]":
     yield from (word for word, before in zip(words[1:], words, strict=False) if before in _ENTERING)
 
 
-def list_path_spellings(text: str, home: str) -> "Iterator[str]":
+def list_paths_text_may_mean(text: str, home: str) -> "Iterator[str]":
     """Yield a path as programs may read it: as it is, without outer blanks and backslashes, from home, from a URL."""
     yield text
     trimmed = text.strip().replace("\\", "/")

@@ -17,7 +17,7 @@ from cortex_policy.core.hooks import (
 )
 from cortex_policy.core.hooks.hook_rules import HookRules, decode_valid_rules_document
 from cortex_policy.core.hooks.payload import AGENTS
-from cortex_policy.core.hooks.tool_inputs import input_label_has_member, parse_input_label_or_none
+from cortex_policy.core.hooks.tool_inputs import label_leads_through_member, parse_input_label_or_none
 from cortex_policy.core.path_arguments import NEVER, find_path_condition_of_name
 
 TYPE_CHECKING = False
@@ -257,7 +257,7 @@ def _ignore_problems(above: "Keys", texts: "Texts") -> list[HooksTomlProblem]:
         if find_path_condition_of_name(name) != NEVER:
             message = f"`{name}` cannot be ignored: its name says that it is a path"
             problems.append(HooksTomlProblem(keys, IGNORED_PATH, message, "remove it: a path is always judged"))
-        elif any(input_label_has_member(label, name) for label in labels):
+        elif any(label_leads_through_member(label, name) for label in labels):
             message = f"`{name}` is in `ignore`, but another key of the rule uses it"
             problems.append(HooksTomlProblem(keys, WRONG_RULE, message, "remove it from one of the two"))
     return problems

@@ -31,12 +31,12 @@ from cortex_policy.core.hooks.simple_commands import (
 )
 from cortex_policy.core.hooks.wrapper_commands import (
     find_exec_commands,
-    find_interpreter_or_none,
-    find_words_after_program,
+    find_interpreter_of_word_or_none,
     is_after_subcommand_starting_nothing,
     is_surely_started_program,
     may_be_started_program,
     may_unknown_program_start_word,
+    select_words_after_index,
     strip_version,
 )
 
@@ -124,7 +124,7 @@ def _takes_commands(command: "SimpleCommand", at: int, depth: int) -> bool:
         return any(map(is_stream, rest[:1])) and may_input_come_later(command)
     if name in ("eval", "trap"):
         return _opens_when_run(rest if name == "eval" else rest[:1], depth)
-    usage = find_interpreter_or_none(word)
+    usage = find_interpreter_of_word_or_none(word)
     if usage is None or (name in _APPENDING and _appends_to_data(command, at)):
         return False
     return _reads_agent_commands(command, at, usage, depth)
@@ -137,7 +137,7 @@ def _appends_to_data(command: "SimpleCommand", at: int) -> bool:
 
 
 def _reads_agent_commands(command: "SimpleCommand", at: int, usage: "InterpreterUsage", depth: int) -> bool:
-    words = find_words_after_program(command, at)
+    words = select_words_after_index(command, at)
     base = strip_version(command.words[at])
     ends = _ENDS | (_ENDS_OF_SOME if base in _WITH_SHORT else frozenset())
     if len(words) == 1 and words[0].text in ends:
@@ -246,4 +246,4 @@ def _is_open_program_at(command: "SimpleCommand", place: int, at: int, depth: in
     if is_next and name in _RUN_BUILTINS and word.program_name() in _BUILTINS:
         return _takes_commands(command, place, depth)
     is_known = not word.is_expanded or strip_version(word) in INTERPRETERS or is_next
-    return is_known and find_interpreter_or_none(word) is not None and _takes_commands(command, place, depth)
+    return is_known and find_interpreter_of_word_or_none(word) is not None and _takes_commands(command, place, depth)

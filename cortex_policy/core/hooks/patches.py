@@ -53,7 +53,7 @@ def _file_in_line(line: str, *, is_move: bool) -> str:
     return ""
 
 
-def require_patch_in_command(command: str) -> str:
+def require_patch_in_shell_command(command: str) -> str:
     """Return the patch in a shell command; raise InputError if anything but `apply_patch` precedes it."""
     folded = command.casefold()
     if len(folded) != len(command):

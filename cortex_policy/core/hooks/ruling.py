@@ -11,17 +11,17 @@ from cortex_policy.core.hooks.guarded_files import (
     find_guarded_command_denial_text,
     find_guarded_path_denial_text,
     find_secret_glob_denial_text,
-    list_path_spellings,
+    list_paths_text_may_mean,
     may_command_reach_guarded_file,
 )
 from cortex_policy.core.hooks.hook_rules import find_action_of_rule, select_first_fitting_rules
 from cortex_policy.core.hooks.payload import CANARY, ToolCall
 from cortex_policy.core.hooks.tool_inputs import (
-    contains_surrogate,
+    any_text_has_surrogate,
+    find_all_paths_of_rule,
     find_commands,
     find_globs_in_known_inputs,
     find_globs_of_rule,
-    find_paths_named_by_rule,
     find_values_at_label,
     find_working_directories,
     remove_members,
@@ -168,7 +168,7 @@ class _Judge:
         for path in dict.fromkeys(paths):
             if "\0" in path or has_surrogate(path):
                 raise InputError("a path contains a NUL or an incomplete character")
-            for spelled in list_path_spellings(path, self._home):
+            for spelled in list_paths_text_may_mean(path, self._home):
                 tops = ("",) if spelled.startswith("/") else self._directories
                 for place in [f"{top}/{spelled}" if top else spelled for top in tops]:
                     if why := find_guarded_path_denial_text(place, self._call, self._rules):
@@ -184,10 +184,10 @@ class _Judge:
             if rule.decide == DENY:
                 raise InputError(f"rule {index + 1} of the hooks denies `{call.tool}`", is_final=True)
             args = remove_members(call.inputs, frozenset(rule.ignore)) if rule.ignore else call.inputs
-            if contains_surrogate(args):
+            if any_text_has_surrogate(args):
                 raise InputError("an input contains an incomplete character, which cannot be judged")
             json_texts = self._read_as_server(rule, args, call)
-            values = find_paths_named_by_rule(rule, call) if patched is None else patched
+            values = find_all_paths_of_rule(rule, call) if patched is None else patched
             self._raise_if_guarded(path for _, path in values)
             if rule.grant and isinstance(args, dict):
                 yield GrantCheck(
@@ -200,7 +200,7 @@ class _Judge:
             from cortex_policy.core.hooks.ruling_denial import make_unmapped_tool_error  # noqa: PLC0415 - only a denial needs it
 
             raise make_unmapped_tool_error(call, self._rules)
-        if last is None and contains_surrogate(call.inputs):
+        if last is None and any_text_has_surrogate(call.inputs):
             raise InputError("an input contains an incomplete character, which cannot be judged")
 
     def _read_as_server(self, rule: "HookRule", args: object, call: "ToolCall") -> "dict[str, object] | None":
@@ -237,9 +237,9 @@ class _Judge:
             yield from self._checks_of_patch(command)
 
     def _checks_of_patch(self, command: str) -> "Iterator[GrantCheck]":
-        from cortex_policy.core.hooks.patches import list_files_of_patch, require_patch_in_command  # noqa: PLC0415 - few hold one
+        from cortex_policy.core.hooks.patches import list_files_of_patch, require_patch_in_shell_command  # noqa: PLC0415 - few hold one
 
-        patch, call = require_patch_in_command(command), self._call
+        patch, call = require_patch_in_shell_command(command), self._call
         inner = ToolCall(**{**vars(call), "tool": PATCH_TOOL, "mcp": (), "inputs": {"command": patch}})
         files = [(PATCH_TOOL, file) for file in list_files_of_patch(patch)]
         self._raise_if_guarded(file for _, file in files)

@@ -37,7 +37,7 @@ def parse_input_label_or_none(label: str) -> tuple[tuple[str, ...], bool] | None
     return (tuple(steps), label.endswith("?")) if len(steps) <= MAX_DEPTH else None
 
 
-def input_label_has_member(label: str, name: str) -> bool:
+def label_leads_through_member(label: str, name: str) -> bool:
     """Whether a label leads through a member of this name."""
     parsed = parse_input_label_or_none(label)
     return parsed is not None and name in parsed[0]
@@ -84,7 +84,7 @@ def remove_ignored_inputs(inputs: "Inputs", rules: "HookRules") -> "Inputs":
     return {name: remove_members(part, names) for name, part in inputs.items() if name not in names}
 
 
-def contains_surrogate(value: object) -> bool:
+def any_text_has_surrogate(value: object) -> bool:
     """Whether a name or a text in a value contains an incomplete character."""
     left = [value]
     while left:
@@ -159,7 +159,7 @@ def _fold_name(name: str) -> str:
     return name.casefold().replace("_", "").replace("-", "")
 
 
-def find_paths_named_by_rule(rule: "HookRule", call: "ToolCall") -> "list[PathValue]":
+def find_all_paths_of_rule(rule: "HookRule", call: "ToolCall") -> "list[PathValue]":
     """Return (label, path) for each path that a rule names; raise InputError for one that is not there."""
     values = [pair for label in rule.paths for pair in _paths_of_label(label, call)]
     for place, pattern in find_globs_of_rule(rule, call.inputs):

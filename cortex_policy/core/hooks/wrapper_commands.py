@@ -32,7 +32,7 @@ def strip_version(word: "ShellWord") -> str:
     return "python" if is_python else base
 
 
-def find_interpreter_or_none(word: "ShellWord") -> "InterpreterUsage | None":
+def find_interpreter_of_word_or_none(word: "ShellWord") -> "InterpreterUsage | None":
     """Return the usage of a program that can take commands, None for another one."""
     is_replaced = word.is_expanded and not _REPLACED.isdisjoint(word.program_name())
     if is_replaced or word.text.startswith("/proc/"):
@@ -85,7 +85,7 @@ def is_after_subcommand_starting_nothing(command: "SimpleCommand", place: int, a
     return not {*texts[:1], *(texts[1:2] if texts[0] in GROUPS else ())}.isdisjoint(NOT_STARTERS) if texts else False
 
 
-def find_words_after_program(command: "SimpleCommand", at: int) -> "tuple[ShellWord, ...]":
+def select_words_after_index(command: "SimpleCommand", at: int) -> "tuple[ShellWord, ...]":
     """Return the words after a program, up to where `find -exec` ends it."""
     words = command.words[at + 1 :]
     end = next((place for place, word in enumerate(words) if word.text in _ENDS_OF_ARGUMENTS), len(words))

@@ -15,7 +15,7 @@ from hashlib import sha256
 from cortex_policy.core import Value
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
-from cortex_policy.state import read_all
+from cortex_policy.state import read_up_to
 from cortex_policy.state.missing_directory import make_file_creation_error
 
 MAX_TAIL_BYTES = 1024  # before an offset, by which a file is known again under any name
@@ -87,7 +87,7 @@ class Cursor:
     def read(self) -> "Position | None":
         """Return the position, None if nothing was delivered yet, or the block is damaged."""
         os.lseek(self._descriptor, 0, os.SEEK_SET)
-        digest, _, text = read_all(self._descriptor, _BLOCK).partition(b" ")
+        digest, _, text = read_up_to(self._descriptor, _BLOCK).partition(b" ")
         text = text.rstrip()
         if digest != _digest(text):
             return None

@@ -8,7 +8,7 @@ from shlex import quote
 
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.text import format_os_error
-from cortex_policy.state import OPEN_FILE, read_all
+from cortex_policy.state import OPEN_FILE, read_up_to
 
 MAX_LENGTH = 8192
 _OTHERS = 0o077
@@ -30,7 +30,7 @@ def read_token(path: str) -> str:
                 f"the token `{path}` must be a file of yours that nobody else can read",
                 f"run `chmod 600 {quote(path)}`",
             )
-        token = read_all(descriptor, MAX_LENGTH + 2).strip()
+        token = read_up_to(descriptor, MAX_LENGTH + 2).strip()
     except OSError as error:
         raise UsageError(f"the token `{path}` cannot be read: {format_os_error(error)}") from None
     finally:

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.audit.reader import STDIN, open_log_for_reading, sort_logs_oldest_first
-from cortex_policy.state.audit_rotated_names import list_numbered_and_dated_log_names, strip_compression_suffix
+from cortex_policy.state.audit_rotated_names import list_rotated_logs_beside, strip_compression_suffix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def list_log_files(file: str) -> list[str]:
     rotated the log itself is left out, and so is what is packed in another way. Raises NotDoneError.
     """
     try:
-        numbered, dated = list_numbered_and_dated_log_names(file)
+        numbered, dated = list_rotated_logs_beside(file)
     except OSError as error:
         raise NotDoneError(f"`{file}`: {format_os_error(error)}") from None
     before = [

@@ -101,7 +101,7 @@ def decode_calls(lines: "Iterable[bytes]", root: str | None, counts: ReadCounts)
             counts.other_roots += 1
 
 
-def decode_calls_decided_by_grants(lines: "Iterable[bytes]", root: str, counts: ReadCounts) -> "Iterator[Event]":
+def decode_replayable_calls(lines: "Iterable[bytes]", root: str, counts: ReadCounts) -> "Iterator[Event]":
     """Yield the calls of a root that a grant decided and may decide again, as `decode_calls` does."""
     for at, data in decode_calls(lines, root, counts):
         if data.get(_CUT) is True:

@@ -2,7 +2,7 @@
 
 import json
 
-from cortex_policy.core.audit_chain import is_prefix_of_event
+from cortex_policy.core.audit_chain import may_be_prefix_of_event
 
 MAX_EVENT_BYTES = 1 << 21  # bytes of a line without a digest that can be an event
 EVENT, TORN, OTHER = range(3)  # from before there were chains, incomplete or changed, of another program
@@ -27,7 +27,7 @@ def find_torn_line_problem_text(line: bytes) -> str:
     """Return the error of a torn line that no chained line follows, '' if it is only cut off."""
     if line.endswith(b"\n"):
         return "is not an event, and no later line covers it"
-    return "" if is_prefix_of_event(line) else "was changed"
+    return "" if may_be_prefix_of_event(line) else "was changed"
 
 
 def _is_event(text: bytes) -> bool:

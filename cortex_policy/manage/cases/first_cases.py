@@ -39,7 +39,7 @@ def write_first_cases(root: Root, grant_id: str) -> FirstCases:
     file, coverage = generate_case_file_with_coverage(
         subject, make_path_relative_if_below_cwd(f"{root.cases_path}/{names[0]}")
     )
-    data = encode_case_file(file)
+    data = serialize_case_file(file)
     try:
         with PolicyDirectory(TrustCheck(root)) as policy:
             check_root_not_replaced(policy)
@@ -53,7 +53,7 @@ def write_first_cases(root: Root, grant_id: str) -> FirstCases:
     return FirstCases(file.file, len(file.cases), coverage)
 
 
-def encode_case_file(file: CaseFile, own_text: str = "") -> bytes:
+def serialize_case_file(file: CaseFile, own_text: str = "") -> bytes:
     """Return the bytes of a case file, with the text of people's cases; raise NotDoneError if it is too large."""
     data = (format_generated_cases_as_toml(file) + own_text).encode()
     if len(data) > MAX_BYTES:

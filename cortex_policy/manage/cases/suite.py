@@ -8,7 +8,7 @@ from cortex_policy.manage.cases.model import CaseFileProblem
 from cortex_policy.manage.cases.parser import read_case_file_collecting_errors
 from cortex_policy.manage.cases.runner import FileResult, GrantUnderTest, run_case_file
 from cortex_policy.manage.path_names import make_path_relative_if_below_cwd
-from cortex_policy.manage.settings_problems import find_settings_error_texts
+from cortex_policy.manage.settings_problems import find_settings_error_texts_of_roots
 from cortex_policy.manage.unsafe_files import summarize_unsafe_file_texts
 from cortex_policy.state import Root
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, list_grant_ids, make_grant_read_error
@@ -70,7 +70,9 @@ def run_suite(plan: "RunPlan", track: "Track" = iter) -> SuiteResult:
     covers = [cover for (path, grant_id), results_of_grant in sorted(runs.items())
               if (cover := grants.load_coverage(roots[path], grant_id, results_of_grant)) is not None]  # fmt: skip
     failed_files = [FileResult(problem.file, "", errors=(problem,)) for problem in plan.errors]
-    return SuiteResult((*failed_files, *tested), tuple(covers), (*find_settings_error_texts(roots), *grants.warnings))
+    return SuiteResult(
+        (*failed_files, *tested), tuple(covers), (*find_settings_error_texts_of_roots(roots), *grants.warnings)
+    )
 
 
 def _run_target(target: "CaseFileTarget", grants: "GrantLoader") -> FileResult:

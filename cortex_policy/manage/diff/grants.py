@@ -9,7 +9,7 @@ from cortex_policy.core.compare.hook_rules import compare_hook_rules
 from cortex_policy.core.compare.verdicts import SAME, combine_verdicts
 from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES, decode_grant
 from cortex_policy.core.engine import DEFAULTS
-from cortex_policy.core.files_run_later import FileRunLater, find_files_run_later
+from cortex_policy.core.files_run_later import FileRunLater, find_writable_files_run_later
 from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Settings, UsageError
 from cortex_policy.core.text import format_os_error
@@ -232,5 +232,5 @@ def compare_two_grant_versions(
     """Compare two sides of a diff; a side without a grant allows nothing, so what may be new is widened."""
     if name == HOOKS_TOML:
         return GrantDiff(name, old, new, compare_hook_rules(old.rules, new.rules), ())
-    named = find_files_run_later(new.grant) if new.grant is not None else ()
+    named = find_writable_files_run_later(new.grant) if new.grant is not None else ()
     return GrantDiff(name, old, new, compare_grants(old.grant, new.grant, settings), named)

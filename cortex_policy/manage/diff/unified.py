@@ -17,7 +17,7 @@ _MOST_PAIRS = 1_000_000  # pairs of lines that are compared
 _LINE = re.compile(r"[^\n]*\n|[^\n]+\Z")
 
 
-def format_diff_lines_for_people(name: str, old: bytes, new: bytes) -> list[str]:
+def format_readable_diff_lines(name: str, old: bytes, new: bytes) -> list[str]:
     """Return the lines of a diff to read; a carriage return at the end of a line is part of the line."""
     lines = _diff_lines(_readable_lines(old), _readable_lines(new), f"{name} (old)", f"{name} (new)", "")
     return [part for line in lines for part in line.split("\n")]

@@ -8,7 +8,7 @@ WIDTH = 100
 _INDENTS = ["\n" + "  " * depth for depth in range(MAX_DEPTH + 1)]
 
 
-def format_grant_text(text: str) -> str:
+def lay_out_grant_text(text: str) -> str:
     """Lay out a JSON text: two spaces a level, one key a line, arrays on one line if they fit, LF at the end.
 
     Keys keep their order, numbers and strings their spelling. Raise MalformedError if `decode_json` refuses the text,

@@ -1,7 +1,7 @@
 """The bytes of a grant after an edit or in canonical layout."""
 
 from cortex_policy.core.model import GrantError
-from cortex_policy.manage.editing.formatting import format_grant_text
+from cortex_policy.manage.editing.formatting import lay_out_grant_text
 from cortex_policy.manage.editing.set_fields import GrantEdit, apply_edit
 from cortex_policy.manage.editing.validity import require_valid_policy_text
 from cortex_policy.state import Root
@@ -20,4 +20,4 @@ def edit_grant_bytes(root: Root, grant_id: str, old: bytes, edit: GrantEdit) -> 
 def validate_and_format_grant(root: Root, grant_id: str, old: bytes) -> bytes:
     """Return the text of a grant in canonical layout; raise GrantError if it is too large then."""
     require_valid_policy_text(root, grant_id, old)
-    return format_grant_text(old.decode()).encode()
+    return lay_out_grant_text(old.decode()).encode()

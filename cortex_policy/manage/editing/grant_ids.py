@@ -8,7 +8,7 @@ from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_grant_
 from cortex_policy.state.grants_errors import format_root_option, make_impossible_id_error
 
 
-def list_given_ids_or_all(root: Root, grant_ids: tuple[str, ...]) -> tuple[str, ...]:
+def list_unique_ids_or_all(root: Root, grant_ids: tuple[str, ...]) -> tuple[str, ...]:
     """Return ids without repetitions, or those of all grants if none is named."""
     for grant_id in grant_ids:
         check_grant_id(grant_id)
@@ -29,7 +29,7 @@ def check_new_id_syntax(word: str) -> None:
 
 def check_grant_absent(root: Root, grant_id: str) -> None:
     """Raise NotDoneError if a grant exists already, without a lock."""
-    if grant_id in list_given_ids_or_all(root, ()):
+    if grant_id in list_unique_ids_or_all(root, ()):
         raise make_existing_grant_error(root, grant_id)
 
 

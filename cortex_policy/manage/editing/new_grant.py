@@ -1,6 +1,6 @@
 """The text of a new grant."""
 
-from cortex_policy.manage.editing.formatting import format_grant_text
+from cortex_policy.manage.editing.formatting import lay_out_grant_text
 from cortex_policy.manage.editing.set_fields import GrantEdit, apply_edit
 from cortex_policy.manage.editor_schema import LINK
 
@@ -14,4 +14,4 @@ def format_new_grant(wanted: GrantEdit, grant_id: str = "t") -> str:
 
     Its tool is called like the grant if `wanted` names none.
     """
-    return format_grant_text(apply_edit(_NEW_GRANT % grant_id, wanted).text)
+    return lay_out_grant_text(apply_edit(_NEW_GRANT % grant_id, wanted).text)

@@ -3,7 +3,7 @@
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
-from cortex_policy.manage.editing.grant_ids import list_given_ids_or_all
+from cortex_policy.manage.editing.grant_ids import list_unique_ids_or_all
 from cortex_policy.manage.editing.plans import (
     Plan,
     check_existing_and_new_id_syntax,
@@ -83,7 +83,7 @@ def format_and_write_each_grant(
 ) -> "Iterator[FormatResult]":
     """Write each grant in canonical layout, and yield its result; an error of one grant does not stop the others."""
     with open_grants_for_write(root, lock_wait, "fmt") as writer:
-        for grant_id in list_given_ids_or_all(root, grant_ids):
+        for grant_id in list_unique_ids_or_all(root, grant_ids):
             try:
                 written = _format_grant(writer, grant_id)
             except (GrantError, NotDoneError) as error:

@@ -7,16 +7,16 @@ from cortex_policy.core.model import GrantError
 from cortex_policy.manage.editing.grant_bytes import edit_grant_bytes, validate_and_format_grant
 from cortex_policy.manage.editing.grant_ids import (
     check_new_id_syntax,
-    list_given_ids_or_all,
+    list_unique_ids_or_all,
     make_existing_grant_error,
     make_missing_grant_error,
 )
 from cortex_policy.manage.editing.results import FormatResult, WriteResult, preview_change
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.editing.validity import require_valid_policy_text
-from cortex_policy.manage.transaction.grant_files import open_grant_files_without_lock
+from cortex_policy.manage.transaction.read_only_grant_files import open_grants_read_only_without_lock
 from cortex_policy.manage.transaction.recovery import check_file_stamped
-from cortex_policy.manage.transaction.writer import open_grants_for_preview
+from cortex_policy.manage.transaction.writer import open_grants_read_only
 from cortex_policy.state import Root
 from cortex_policy.state.grants import check_grant_id
 
@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cortex_policy.manage.transaction.grant_files import GrantFiles
+    from cortex_policy.manage.transaction.read_only_grant_files import GrantFiles
 
 
 class Plan(Value):
@@ -114,8 +114,8 @@ def preview_rename_grant(root: Root, grant_id: str, other: str) -> WriteResult:
 
 def preview_format_of_each_grant(root: Root, grant_ids: tuple[str, ...]) -> "Iterator[FormatResult]":
     """Yield what `format_and_write_each_grant` would write, without a lock; no ids mean all grants."""
-    with open_grant_files_without_lock(root) as files:
-        for grant_id in list_given_ids_or_all(root, grant_ids):
+    with open_grants_read_only_without_lock(root) as files:
+        for grant_id in list_unique_ids_or_all(root, grant_ids):
             try:
                 yield FormatResult(grant_id, plan_format_grant(files, grant_id).preview)
             except GrantError as error:
@@ -133,7 +133,7 @@ def check_existing_and_new_id_syntax(grant_id: str | None = None, new_id: str | 
 @contextmanager
 def _open_grants(root: Root, grant_id: str | None = None, new_id: str | None = None) -> "Iterator[GrantFiles]":
     check_existing_and_new_id_syntax(grant_id, new_id)
-    with open_grants_for_preview(root) as files:
+    with open_grants_read_only(root) as files:
         yield files
 
 

@@ -19,7 +19,7 @@ from cortex_policy.manage.history.writes import (
 from cortex_policy.manage.transaction.record import is_to_be_kept_in_history
 from cortex_policy.manage.transaction.recovery import compute_content_digest_or_none, read_supported_stamp_or_none
 from cortex_policy.manage.transaction.version_after_write import Version
-from cortex_policy.manage.transaction.writer import make_write_error, open_grants_for_preview, open_grants_for_write
+from cortex_policy.manage.transaction.writer import make_write_error, open_grants_for_write, open_grants_read_only
 from cortex_policy.state import Root, history, history_trust
 from cortex_policy.state.comparison_settings import load_settings_for_grant_comparison
 from cortex_policy.state.grants_errors import format_root_option, make_hand_edit_hint
@@ -33,7 +33,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from cortex_policy.manage.transaction.grant_files import GrantFiles
+    from cortex_policy.manage.transaction.read_only_grant_files import GrantFiles
     from cortex_policy.manage.transaction.writer import GrantWriter
     from cortex_policy.state.stamp import Stamp
 
@@ -99,7 +99,7 @@ def _combine_diffs(steps: "Iterable[WriteResult]") -> PolicyDiff:
 
 def preview_undo(root: Root, request: UndoRequest) -> UndoResult:
     """Return what `undo_writes` would write, without a lock."""
-    with open_grants_for_preview(root) as files:
+    with open_grants_read_only(root) as files:
         stamp = read_supported_stamp_or_none(files.policy)
         if stamp is not None and stamp.pending:
             raise NotDoneError("a write is running, or was interrupted; then the next write finishes it", "try again")

@@ -60,7 +60,7 @@ def read_timeline(root: Root, grant_id: str | None = None) -> Timeline:
     return Timeline(tuple(steps), texts, (*history.corrupt_entries, *corrupt), history.unsafe_error, history.is_enabled)
 
 
-def find_grant_ids(step: HistoryEntry | CommandRecord) -> tuple[str, ...]:
+def find_grants_of_step(step: HistoryEntry | CommandRecord) -> tuple[str, ...]:
     """Return the grants that a step names; one that recorded all grants as found names none."""
     return tuple(step.ids) if isinstance(step, HistoryEntry) else (step.grant_id,) if step.grant_id else ()
 

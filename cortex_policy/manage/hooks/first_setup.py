@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import HOOKS_TOML
-from cortex_policy.core.files_run_later import find_files_run_later
+from cortex_policy.core.files_run_later import find_writable_files_run_later
 from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.core.model import CortexPolicyError, Grant, Rate
@@ -17,7 +17,7 @@ from cortex_policy.manage.editing.results import WriteResult, preview_change
 from cortex_policy.manage.hooks.first_rules import make_first_grant_texts, make_first_rules_text
 from cortex_policy.manage.hooks.targets import find_agent_directory_of_user
 from cortex_policy.manage.transaction.recovery import check_file_stamped
-from cortex_policy.manage.transaction.writer import make_write_error, open_grants_for_preview, open_grants_for_write
+from cortex_policy.manage.transaction.writer import make_write_error, open_grants_for_write, open_grants_read_only
 from cortex_policy.state import Root
 from cortex_policy.state.grants_errors import format_root_option
 from cortex_policy.state.stamp import read_stamp
@@ -27,7 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from cortex_policy.manage.transaction.grant_files import GrantFiles
+    from cortex_policy.manage.transaction.read_only_grant_files import GrantFiles
 
     ShowAndAsk = Callable[
         ["FirstSetup"], None
@@ -79,7 +79,7 @@ def _has_directory(agent: str, environment: "Mapping[str, str]") -> bool:
 
 def preview_first_setup(root: Root, agents: tuple[str, ...]) -> FirstSetup:
     """Return what `write_first_setup` would write, without a lock; raise NotDoneError if there are rules already."""
-    with open_grants_for_preview(root) as files:
+    with open_grants_read_only(root) as files:
         return _plan_setup(files, agents)[1]
 
 
@@ -138,4 +138,4 @@ def find_safe_write_scopes(root: Root) -> tuple[str, ...]:
 
 def _is_writable_scope(name: str) -> bool:
     is_scope = not name.startswith(".") and normalize_scope_cached(name) == name and name.isprintable()
-    return is_scope and not find_files_run_later(Grant("", "-", ("write",), Rate(1), {}, fs_scope=(name,)))
+    return is_scope and not find_writable_files_run_later(Grant("", "-", ("write",), Rate(1), {}, fs_scope=(name,)))

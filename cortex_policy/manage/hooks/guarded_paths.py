@@ -9,7 +9,7 @@ from cortex_policy.manage.editing.results import WriteResult, preview_change
 from cortex_policy.manage.editing.validity import require_valid_policy_text
 from cortex_policy.manage.settings.toml_edit import format_toml_literal
 from cortex_policy.manage.transaction.recovery import check_file_stamped
-from cortex_policy.manage.transaction.writer import open_grants_for_preview, open_grants_for_write
+from cortex_policy.manage.transaction.writer import open_grants_for_write, open_grants_read_only
 from cortex_policy.state import Root
 from cortex_policy.state.grants_errors import format_root_option
 from cortex_policy.state.policy_files import raise_file_not_found
@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from cortex_policy.manage.transaction.grant_files import GrantFiles
+    from cortex_policy.manage.transaction.read_only_grant_files import GrantFiles
 
 _TABLE = re.compile(r"^[ \t]*\[", re.MULTILINE)
 _GUARD = re.compile(r"^[ \t]*guard[ \t]*=[ \t]*\[", re.MULTILINE)
@@ -28,7 +28,7 @@ _REST_OF_LINE = re.compile(r"[ \t]*(?:#[^\n]*)?\r?\n")
 
 def preview_add_guarded_paths(root: Root, paths: "Iterable[str]") -> WriteResult:
     """Return what `add_guarded_paths` would write, without a lock."""
-    with open_grants_for_preview(root) as files:
+    with open_grants_read_only(root) as files:
         return _plan_guarded_paths(files, paths)[2]
 
 

@@ -92,7 +92,7 @@ def find_interpreter_and_script() -> tuple[str, str]:
     return sys.executable, script
 
 
-def find_managed_dir_for_codex() -> str:
+def find_script_directory() -> str:
     """Return the directory that Codex is told for managed hooks: that of the script."""
     return os.path.dirname(find_interpreter_and_script()[1])
 

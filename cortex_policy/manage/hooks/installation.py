@@ -8,7 +8,7 @@ from cortex_policy.manage.hooks import codex_requirements_edit, settings_edit
 from cortex_policy.manage.hooks.handlers import list_handlers_of_all_events
 from cortex_policy.manage.hooks.hook_entry import (
     HookEntry,
-    find_managed_dir_for_codex,
+    find_script_directory,
     make_hook_entry_for_target,
     make_required_settings_members,
 )
@@ -92,7 +92,7 @@ def _add_entry(text: str | None, target: HookTarget, entry: HookEntry) -> str | 
         ours = [place for place in list_handlers_of_all_events(parse_jsonc(text)) if is_own_hook_handler(place.handler)]
         if len(ours) == 1 and (ours[0].event, ours[0].group) == (entry.event, entry.value):
             return text
-    return settings_edit.add_entry_to_text(_remove_our_lines(text, target), entry.event, entry.value, entry.others)
+    return settings_edit.add_hook_entry_to_text(_remove_our_lines(text, target), entry.event, entry.value, entry.others)
 
 
 def _add_managed_hook(text: str | None, target: HookTarget, entry: HookEntry) -> str | None:
@@ -104,7 +104,7 @@ def _add_managed_hook(text: str | None, target: HookTarget, entry: HookEntry) ->
     if ours == [entry.handler]:
         return text
     return codex_requirements_edit.add_managed_hook(
-        _remove_our_lines(text, target), entry.value, find_managed_dir_for_codex()
+        _remove_our_lines(text, target), entry.value, find_script_directory()
     )
 
 
@@ -116,7 +116,9 @@ def _remove_our_lines(text: str | None, target: HookTarget) -> str | None:
         if any(map(is_own_hook_handler, codex_requirements_edit.list_pre_tool_use_handlers_in_text(rest or ""))):
             raise NotDoneError("it has a hook of this program that `hook install` did not write", "remove it by hand")
         return rest
-    return settings_edit.remove_entries_from_text(text, is_own_hook_handler, make_required_settings_members(target))
+    return settings_edit.remove_hook_entries_from_text(
+        text, is_own_hook_handler, make_required_settings_members(target)
+    )
 
 
 def _add_file_to_error(target: HookTarget, error: Exception) -> NotDoneError:

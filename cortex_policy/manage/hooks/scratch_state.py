@@ -12,11 +12,11 @@ from cortex_policy.state import (
     open_state_directory_or_minus_one,
     read_boot_id,
 )
-from cortex_policy.state.hooks_file import format_cached_rules_prefix
+from cortex_policy.state.hooks_file import format_cached_rules_name_prefix
 from cortex_policy.state.ledger import format_budget_directory_name
 from cortex_policy.state.ledger_maintenance import clear_budget_directory
 from cortex_policy.state.settings import find_state_directory
-from cortex_policy.state.settings_cache import format_cached_settings_prefix
+from cortex_policy.state.settings_cache import format_cached_settings_name_prefix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,8 +54,11 @@ def _remove_copies(state: int, root: "Root") -> None:
     """Remove the copies that a hook made, which believes no variable, and that this process made."""
     user = find_system_and_user_settings_directories()[1]
     prefixes = (
-        format_cached_rules_prefix(root),
-        *(format_cached_settings_prefix(root.path, user, named, {}) for named in (None, os.environ.get(STATE_DIR))),
+        format_cached_rules_name_prefix(root),
+        *(
+            format_cached_settings_name_prefix(root.path, user, named, {})
+            for named in (None, os.environ.get(STATE_DIR))
+        ),
     )
     for name in os.listdir(state):
         if name.startswith(prefixes):

@@ -1,8 +1,8 @@
 """Add an entry to the hooks in the text of an agent's settings, and remove it: every byte of others survives.
 
-`remove_entries_from_text` gives back the text that `add_entry_to_text` was given. What it must know for that is in the
-layout: brackets that `add_entry_to_text` opened have whitespace before their end, and after an entry in empty brackets
-of others there is none.
+`remove_hook_entries_from_text` gives back the text that `add_hook_entry_to_text` was given. What it must know for that
+is in the layout: brackets that `add_hook_entry_to_text` opened have whitespace before their end, and after an entry in
+empty brackets of others there is none.
 """
 
 import json
@@ -35,7 +35,7 @@ _LINE_REST = re.compile(r"(?:[ \t]*+(?:/\*[^\r\n]*?\*/|//[^\r\n]*+))*+")  # the 
 _BLANKS = " \t\r\n"
 
 
-def add_entry_to_text(text: str | None, event: str, entry: object, others: "dict[str, object]") -> str:
+def add_hook_entry_to_text(text: str | None, event: str, entry: object, others: "dict[str, object]") -> str:
     """Add an entry to the list of an event; raise NotDoneError if the document has no place for it.
 
     `others` are the members that the document must have besides its hooks. A missing file (None) is created with a
@@ -59,7 +59,7 @@ def add_entry_to_text(text: str | None, event: str, entry: object, others: "dict
     return _insert_value(document, _require_kind(entries, "array", f"`{HOOKS_KEY}.{event}`"), None, entry)
 
 
-def remove_entries_from_text(text: str, is_ours: "IsOurs", others: "dict[str, object]") -> str | None:
+def remove_hook_entries_from_text(text: str, is_ours: "IsOurs", others: "dict[str, object]") -> str | None:
     """Remove the handlers that are ours, with all that was made for them; None if that is the whole file."""
     while text.strip(_BLANKS + BOM):
         document = parse_jsonc(text)

@@ -8,7 +8,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.path_names import find_existing_part
-from cortex_policy.state import OPEN_FILE, read_all
+from cortex_policy.state import OPEN_FILE, read_up_to
 from cortex_policy.state.atomic_write import create_file_atomically, replace_file_atomically
 from cortex_policy.state.safe_directories import (
     is_private_path,
@@ -111,6 +111,6 @@ def _read_regular(path: str) -> bytes:
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file")
-        return read_all(descriptor, MAX_BYTES + 1)
+        return read_up_to(descriptor, MAX_BYTES + 1)
     finally:
         os.close(descriptor)

@@ -13,7 +13,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
-from cortex_policy.state import read_all
+from cortex_policy.state import read_up_to
 from cortex_policy.state.atomic_write import create_file_atomically
 from cortex_policy.state.safe_directories import open_directory_without_links
 
@@ -144,7 +144,7 @@ def _read_configuration_in(directory: int) -> str:
     with suppress(OSError):
         descriptor = os.open(CONFIGURATION, _READ, dir_fd=directory)
         try:
-            return read_all(descriptor, MAX_BYTES).decode("utf-8", "replace")
+            return read_up_to(descriptor, MAX_BYTES).decode("utf-8", "replace")
         finally:
             os.close(descriptor)
     return ""

@@ -15,7 +15,7 @@ from cortex_policy.manage.replay.decision_without_rate import (
 )
 from cortex_policy.manage.replay.rate_replay import RateReplay
 from cortex_policy.manage.replay.relevant_part_of_grant import GrantParts
-from cortex_policy.state.ledger_ring import join_tool_and_action
+from cortex_policy.state.ledger_ring import join_tool_and_action_by_colon
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class CallReplayer:
             return
         grant = self.load_grant_or_error(data["grant"])
         if isinstance(grant, Grant):
-            key = join_tool_and_action(grant.tool, data["action"])
+            key = join_tool_and_action_by_colon(grant.tool, data["action"])
             if answer is None:
                 windows.add_call(at, key, grant.rate.per_minute, data, call_id)
                 return

@@ -13,7 +13,7 @@ from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.audit.log_files import list_log_files
 from cortex_policy.manage.audit.reader import (
     ReadCounts,
-    decode_calls_decided_by_grants,
+    decode_replayable_calls,
     pause_garbage_collector,
     read_last_lines,
 )
@@ -90,7 +90,7 @@ def estimate_impact_from_log_lines(root: "Root", change: "GrantDiff", lines: lis
     """Decide the calls of a grant in these lines by its old and its new text."""
     name, settings = change.name, load_effective_settings(root.path)
     quoted = f'"{name}"'.encode()  # an id has one spelling: most lines of other grants need not be decoded
-    events = decode_calls_decided_by_grants((line for line in lines if quoted in line), root.path, ReadCounts())
+    events = decode_replayable_calls((line for line in lines if quoted in line), root.path, ReadCounts())
     calls = [call for call in events if call[1]["grant"] == name]
     old, new = _grant_or_error(change.old), _grant_or_error(change.new)
     before = _replay_calls(name, calls, old, new, settings)

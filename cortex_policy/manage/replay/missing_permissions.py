@@ -194,7 +194,7 @@ def find_scopes_for_path_or_why_not(path: ResolvedPath) -> list[str] | str:
     return scopes
 
 
-def merge_scopes(scopes: tuple[str, ...]) -> tuple[str, ...]:
+def widen_to_few_scopes(scopes: tuple[str, ...]) -> tuple[str, ...]:
     """Return a few scopes that hold all directories; if there are too many, the common path of each top directory."""
     widest = select_outermost_scopes(scopes)
     if len(widest) <= MAX_SCOPES:

@@ -5,7 +5,7 @@ import os
 from cortex_policy.core import Value
 from cortex_policy.core.decode import parse_grant_file_name
 from cortex_policy.core.model import ALLOWED, GRANT_UNSAFE, GrantError, Reason, UsageError
-from cortex_policy.manage.audit.reader import ReadCounts, decode_calls_decided_by_grants, pause_garbage_collector
+from cortex_policy.manage.audit.reader import ReadCounts, decode_replayable_calls, pause_garbage_collector
 from cortex_policy.manage.diff.git_revisions import read_grant_texts_at_revision
 from cortex_policy.manage.diff.grants import read_grant_file_bytes, read_grant_texts_and_safety_warnings
 from cortex_policy.manage.replay.call_replayer import CallReplayer
@@ -108,7 +108,7 @@ def replay_logged_calls(
     groups = _AnswerGroups()
     replayer, earlier = CallReplayer(grants, load_effective_settings(root.path), groups.add_answer), 0
     with pause_garbage_collector():
-        for at, data in decode_calls_decided_by_grants(lines, root.path, counts):
+        for at, data in decode_replayable_calls(lines, root.path, counts):
             if at >= since:
                 replayer.add_call(at, data, reduce_event_to_past_call(data), replayer.decide_without_rate(data))
             else:

@@ -4,7 +4,7 @@ import os
 
 from cortex_policy.core.model import CortexPolicyError, GrantError, Settings, StateError
 from cortex_policy.core.settings import ENVIRONMENT, SYSTEM
-from cortex_policy.manage.global_denials import find_denials_caused_by_settings
+from cortex_policy.manage.global_denials import find_stamp_log_and_state_errors
 from cortex_policy.state import Root
 from cortex_policy.state.settings import decode_layer, find_settings_file_of_place, merge_settings_layers
 from cortex_policy.state.valid_settings import read_valid_layers_and_errors
@@ -32,7 +32,7 @@ def _denials_with_text(place: str, root: Root | None, text: bytes) -> list[Corte
         return [error]
     if place == SYSTEM:
         settings = _without_files_of_others(settings)
-    return [*find_denials_caused_by_settings(root, settings), *_secret_denials(settings)]
+    return [*find_stamp_log_and_state_errors(root, settings), *_secret_denials(settings)]
 
 
 def _settings_with(place: str, root: Root | None, text: bytes) -> Settings:

@@ -38,7 +38,7 @@ from cortex_policy.state.settings import (
     find_settings_directory_of_place,
     find_settings_file_of_place,
     open_settings_directory,
-    read_settings_bytes_in_directory,
+    read_existing_settings_bytes,
     read_settings_bytes_or_none,
 )
 from cortex_policy.state.settings_errors import quote_value
@@ -203,7 +203,7 @@ def _replace_locked_text(
 
 def _current_text(target: SettingsFile, directory: int) -> bytes | None:
     try:
-        return read_settings_bytes_in_directory(target.place, target.file, directory)
+        return read_existing_settings_bytes(target.place, target.file, directory)
     except FileNotFoundError:
         return None
 

@@ -13,7 +13,7 @@ from cortex_policy.manage.stamp.write import read_digests_and_differing_bytes
 from cortex_policy.manage.stamp.write_steps import (
     are_grants_owned_by_caller,
     decode_stamp_or_none,
-    finish_interrupted_entry,
+    finish_interrupted_history_entry,
     increment_stamp_version,
     read_old_stamp_bytes_or_empty,
     write_entry_and_stamp,
@@ -74,7 +74,7 @@ def _merge_sides(
     before = later or Stamp(sides.ours.version, sides.ours.digests, {})
     digests, texts = read_digests_and_differing_bytes(lock, before)
     if current is None:
-        finish_interrupted_entry(history, digests)
+        finish_interrupted_history_entry(history, digests)
     grants, unstamped = find_merged_digests_and_unstamped(sides, later, digests)
     for grant_id in unstamped:
         _raise_if_text_invalid(root, grant_id, texts.get(grant_id))

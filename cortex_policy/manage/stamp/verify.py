@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from cortex_policy.core import Value
 from cortex_policy.core.model import STAMP_MISMATCH, GrantError
-from cortex_policy.manage.transaction.grant_files import open_grant_files_without_lock
+from cortex_policy.manage.transaction.read_only_grant_files import open_grants_read_only_without_lock
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
@@ -24,7 +24,7 @@ class StampMismatch(Value):
     hint: str = ""
 
 
-def find_unsafe_stamp_error(root: Root) -> GrantError | None:
+def find_unsafe_stamp_error_or_none(root: Root) -> GrantError | None:
     """Return the error that a check raises for the modes and owners of the stamp and its directories."""
     trust = TrustCheck(root)
     try:
@@ -57,7 +57,7 @@ def find_stamp_mismatches(root: Root, track: "Track" = iter) -> tuple[StampMisma
 
 
 def _current_digests(root: Root, track: "Track") -> dict[str, str]:
-    with suppress(FileNotFoundError), open_grant_files_without_lock(root) as files:
+    with suppress(FileNotFoundError), open_grants_read_only_without_lock(root) as files:
         return files.read_digests(track)
     return {}
 

@@ -11,12 +11,12 @@ from cortex_policy.manage.stamp.write_steps import (
     are_grants_owned_by_caller,
     decode_stamp_or_none,
     find_highest_version_in_text,
-    finish_interrupted_entry,
+    finish_interrupted_history_entry,
     increment_stamp_version,
     read_old_stamp_bytes_or_empty,
     write_entry_and_stamp,
 )
-from cortex_policy.manage.transaction.grant_files import open_grant_files_with_held_lock
+from cortex_policy.manage.transaction.read_only_grant_files import open_grants_read_only_with_held_lock
 from cortex_policy.manage.transaction.record import make_entry_for_stamp, read_history_limits
 from cortex_policy.manage.transaction.recovery import recover_last_write, require_no_unknown_stamp_members
 from cortex_policy.state import Root
@@ -63,7 +63,7 @@ def write_stamp(root: Root, show_and_ask: "ShowAndAsk", lock_wait: LockWait = NO
         old = decode_stamp_or_none(root, data)
         digests, now = read_digests_and_differing_bytes(lock, old)
         if old is None:
-            finish_interrupted_entry(history, digests)
+            finish_interrupted_history_entry(history, digests)
         edits = find_hand_edits(root, old, now)
         notes = (_NO_STAMP if not data else _BROKEN_STAMP,) if old is None and edits else ()
         settings = load_settings_for_grant_comparison(root.path)
@@ -96,7 +96,7 @@ def read_digests_and_differing_bytes(
     digests: dict[str, str] = {}
     stamped = stamp.digests if stamp is not None else {}
     differing: dict[str, bytes | None] = {}
-    with open_grant_files_with_held_lock(lock) as files:
+    with open_grants_read_only_with_held_lock(lock) as files:
         for name in files.list_names():
             data = files.read(name)
             if data is not None:

@@ -5,7 +5,7 @@ from shlex import quote
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.transaction.grant_files import open_grant_files_with_held_lock
+from cortex_policy.manage.transaction.read_only_grant_files import open_grants_read_only_with_held_lock
 from cortex_policy.manage.transaction.recovery import replace_stamp
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state import stamp as stamps
@@ -16,7 +16,7 @@ from cortex_policy.state.stamp import Stamp
 from cortex_policy.state.writer_lock import WriterLock
 
 
-def finish_interrupted_entry(history: HistoryWriter, digests: dict[str, str]) -> None:
+def finish_interrupted_history_entry(history: HistoryWriter, digests: dict[str, str]) -> None:
     """Finish the entry of a write that was interrupted before its stamp broke, if the grants are as it left them.
 
     What only stamped them replaced nothing.
@@ -40,7 +40,7 @@ def write_entry_and_stamp(lock: WriterLock, history: HistoryWriter, new: Stamp, 
 
 def are_grants_owned_by_caller(lock: WriterLock) -> bool:
     """Whether the caller owns the directory of the grants, so that no other user wrote them."""
-    with open_grant_files_with_held_lock(lock) as files:
+    with open_grants_read_only_with_held_lock(lock) as files:
         return files.is_owned_by_caller
 
 

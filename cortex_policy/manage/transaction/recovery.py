@@ -2,7 +2,7 @@
 
 from cortex_policy.core.model import STAMP_MISMATCH, GrantError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.transaction.grant_files import GrantFiles, open_grant_files_with_held_lock
+from cortex_policy.manage.transaction.read_only_grant_files import GrantFiles, open_grants_read_only_with_held_lock
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import replace_file_atomically
@@ -28,7 +28,7 @@ def recover_last_write(lock: WriterLock, history: HistoryWriter) -> None:
     if stamp is None:
         stamp = _finish_first_write(lock, history.read_pending_entry())
     elif stamp.pending:
-        with open_grant_files_with_held_lock(lock) as files:
+        with open_grants_read_only_with_held_lock(lock) as files:
             stamp = replace_stamp(lock, _stamp_after_recovery(stamp, files))
     history.finish_pending(stamp)
 
@@ -62,7 +62,7 @@ def _finish_first_write(lock: WriterLock, entry: "HistoryEntry | None") -> Stamp
     """Finish the first write of a root, which has no stamp yet; return None if it was not made."""
     if entry is None or entry.version != 1 or not entry.changes:
         return None
-    with open_grant_files_with_held_lock(lock) as files:
+    with open_grants_read_only_with_held_lock(lock) as files:
         if any(compute_content_digest_or_none(files.read(one.id)) != one.new for one in entry.changes):
             return None
         return replace_stamp(lock, Stamp(1, files.read_digests(), {}))

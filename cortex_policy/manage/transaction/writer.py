@@ -13,7 +13,7 @@ from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.diff.grants import compare_grant_bytes
-from cortex_policy.manage.transaction.grant_files import GrantFiles, open_grant_files_without_lock
+from cortex_policy.manage.transaction.read_only_grant_files import GrantFiles, open_grants_read_only_without_lock
 from cortex_policy.manage.transaction.record import make_entry_for_write, read_history_limits
 from cortex_policy.manage.transaction.recovery import (
     check_digest_is_stamped,
@@ -63,10 +63,10 @@ def open_grants_for_write(
 
 
 @contextmanager
-def open_grants_for_preview(root: Root) -> "Iterator[GrantFiles]":
+def open_grants_read_only(root: Root) -> "Iterator[GrantFiles]":
     """Open the files of a root for a preview of a write; raise what `open_grants_for_write` does, but take no lock."""
     try:
-        with open_grant_files_without_lock(root) as files:
+        with open_grants_read_only_without_lock(root) as files:
             check_root_not_replaced(files.policy)
             read_history_limits(root)
             yield files

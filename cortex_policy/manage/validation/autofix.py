@@ -11,7 +11,7 @@ from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.transaction.version_after_write import NO_STAMP, NOT_WRITTEN, Version
 from cortex_policy.manage.transaction.writer import open_grants_for_write
 from cortex_policy.schema.lint import apply_safe_fixes_to_bytes
-from cortex_policy.state import Root, read_all
+from cortex_policy.state import Root, read_up_to
 from cortex_policy.state.atomic_write import replace_file_atomically
 from cortex_policy.state.comparison_settings import load_settings_for_grant_comparison
 
@@ -95,6 +95,6 @@ def _fix_bytes(old: bytes | None, fix: "Callable[[bytes], bytes]") -> bytes:
 def _read_bytes(directory: int, name: str) -> bytes:
     descriptor = os.open(name, _FILE, dir_fd=directory)
     try:
-        return read_all(descriptor, MAX_BYTES + 1)
+        return read_up_to(descriptor, MAX_BYTES + 1)
     finally:
         os.close(descriptor)

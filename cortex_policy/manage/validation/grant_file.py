@@ -14,7 +14,7 @@ from cortex_policy.manage.validation.missing_path_problems import ScopeChecker, 
 from cortex_policy.manage.validation.targets import STDIN, ValidationTarget, format_root_option_for_cwd
 from cortex_policy.schema.lint import decode_and_lint_grant, limit_problems_per_code
 from cortex_policy.schema.problems import Problem, locate_problems, make_file_problem
-from cortex_policy.state import read_all
+from cortex_policy.state import read_up_to
 from cortex_policy.state.comparison_settings import load_settings_for_grant_comparison
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.stamp import compute_content_digest
@@ -101,7 +101,7 @@ class FileInspector:
         if target.is_in_place:
             return self._open_directory_of(target.root).read(f"{target.id}.json", MAX_BYTES + 1)
         if target.path == STDIN:
-            return read_all(0, MAX_BYTES + 1)
+            return read_up_to(0, MAX_BYTES + 1)
         return read_regular_file_following_links(target.path, MAX_BYTES + 1)
 
     def _open_directory_of(self, root: str) -> PolicyDirectory:

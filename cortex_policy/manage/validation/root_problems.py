@@ -15,7 +15,7 @@ from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import TEMPORARY_PREFIX
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.grants_errors import make_hand_edit_hint
-from cortex_policy.state.ledger_ring import join_tool_and_action
+from cortex_policy.state.ledger_ring import join_tool_and_action_by_colon
 from cortex_policy.state.policy_files import read_policy_file_or_none
 
 TYPE_CHECKING = False
@@ -40,7 +40,7 @@ def find_problems_of_grants_sharing_budgets(reports: "list[Pair]", inspector: "F
     first: dict[str, str] = {}  # the grant that has a budget first
     for target, one in reports:
         shared: dict[str, str] = {}  # the first of the budgets that are another's as well
-        for key in [join_tool_and_action(one.tool, action) for action in one.actions]:
+        for key in [join_tool_and_action_by_colon(one.tool, action) for action in one.actions]:
             shared.setdefault(first.setdefault(key, target.id), key)
         shared.pop(target.id, None)
         for other, key in sorted(shared.items()):
@@ -107,7 +107,7 @@ def _find_gitignore_problems(root: Root) -> "Iterator[Problem]":
     text = None
     with suppress(FileNotFoundError, GrantError), PolicyDirectory(TrustCheck(root)) as policy:
         text = policy.read(git_ignore.NAME, _MAX_GITIGNORE_BYTES).decode("utf-8", "replace")
-    if text is not None and (missing := git_ignore.find_names_not_ignored_by_text(text)):
+    if text is not None and (missing := git_ignore.find_unignored_names(text)):
         file = make_path_relative_if_below_cwd(f"{root.policy_path}/{git_ignore.NAME}")
         names = ", ".join(f"`{name}`" for name in missing)
         lines = " ".join(map(quote, missing))
@@ -120,7 +120,7 @@ def _find_schema_problems(root: Root) -> "Iterator[Problem]":
     """Find an installed schema for editors that is not the one of this version."""
     file = make_path_relative_if_below_cwd(f"{root.policy_path}/{editor_schema.NAME}")
     try:
-        installed = editor_schema.read_installed_schema(root)
+        installed = editor_schema.read_schema_of_root(root)
     except GrantError as error:
         yield make_file_problem(file, "file-schema", error.detail, error.hint)
         return

@@ -3,7 +3,7 @@
 from itertools import takewhile
 from shlex import quote
 
-from cortex_policy.core.files_run_later import find_files_run_later, looks_like_writing
+from cortex_policy.core.files_run_later import find_writable_files_run_later, looks_like_writing
 from cortex_policy.core.json_tree import format_json_pointer
 from cortex_policy.core.scopes import suggest_scope_prefix
 from cortex_policy.core.text import format_guess_hint
@@ -98,7 +98,7 @@ def find_risky_lack_of_scopes(subject: "LintSubject") -> "Iterator[UnlocatedProb
 def find_escalating_scopes(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
     """Find scopes that cover files that others run."""
     places = {prefix: index for index, prefix in reversed(list(enumerate(subject.prefixes)))}
-    for one in find_files_run_later(subject.grant):
+    for one in find_writable_files_run_later(subject.grant):
         if one.scope:
             hint = "name narrower scopes, or allow no action that writes"
             yield UnlocatedProblem(

@@ -10,11 +10,11 @@ from time import monotonic, sleep
 
 from cortex_policy.core.json_text import format_ascii_json
 from cortex_policy.core.model import CortexPolicyError
-from cortex_policy.core.text import escape_json_output
+from cortex_policy.core.text import escape_ascii_json_output
 from cortex_policy.manage.overview import read_overview
 from cortex_policy.serve.errors import RefusedError
 from cortex_policy.serve.limited_http_protocol import REQUEST_SECONDS
-from cortex_policy.serve.page.page_json import overview_to_json, page_error_to_json
+from cortex_policy.serve.page.page_json import error_to_overview_json, overview_to_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,5 +67,5 @@ class PageState:
             name = self._answerer.find_root()
             members = overview_to_json(read_overview(name.resolve(), find))
         except CortexPolicyError as error:
-            members = page_error_to_json(error)
-        return escape_json_output(format_ascii_json(members)).encode("ascii")
+            members = error_to_overview_json(error)
+        return escape_ascii_json_output(format_ascii_json(members)).encode("ascii")

@@ -53,7 +53,7 @@ def overview_to_json(seen: "Overview") -> "Members":
     }
 
 
-def page_error_to_json(error: "CortexPolicyError") -> "Members":
+def error_to_overview_json(error: "CortexPolicyError") -> "Members":
     """Return what the page shows if there is no root to look at."""
     return {"root": "", "stops": [], "errors": [_error_members(error)]}
 

@@ -3,8 +3,8 @@
 import os
 import stat
 
-from cortex_policy.state import OPEN_FILE, make_state_unavailable_error, read_all, sha256
-from cortex_policy.state.ledger_ring import join_tool_and_action
+from cortex_policy.state import OPEN_FILE, make_state_unavailable_error, read_up_to, sha256
+from cortex_policy.state.ledger_ring import join_tool_and_action_by_colon
 
 MIN_SECRET, MAX_SECRET = 16, 4096  # bytes
 _BLOCK = 64
@@ -25,7 +25,7 @@ class BudgetKeys:
 
     def budget(self, tool: str, action: str) -> bytes:
         """Return the key of a budget."""
-        text = join_tool_and_action(tool, action).encode("utf-8", "surrogatepass")
+        text = join_tool_and_action_by_colon(tool, action).encode("utf-8", "surrogatepass")
         return (self._prefix + compute_keyed_hash(self._secret, b"key " + text)[:_NAME]).encode()
 
 
@@ -38,7 +38,7 @@ def compute_keyed_hash(secret: bytes, data: bytes) -> str:
     return str(sha256(padded.translate(_OUTER) + inner).hexdigest())
 
 
-def read_secret(path: str, what: str = "the key of shared budgets") -> bytes:
+def read_private_file(path: str, what: str = "the key of shared budgets") -> bytes:
     """Return what the file of a secret holds, without the end of its line; `what` names the secret in errors.
 
     Raises StateError unless the file is private to the caller.
@@ -56,7 +56,7 @@ def read_secret(path: str, what: str = "the key of shared budgets") -> bytes:
             raise make_state_unavailable_error(
                 f"{what}: `{path}` must be your file with mode 0600", f"fix it with `chmod 600 {path}`"
             )
-        secret = read_all(descriptor, MAX_SECRET + 1)
+        secret = read_up_to(descriptor, MAX_SECRET + 1)
     finally:
         os.close(descriptor)
     return secret.rstrip(b"\r\n")

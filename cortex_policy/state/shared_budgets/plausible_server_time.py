@@ -16,9 +16,9 @@ from cortex_policy.state import (
     CLOCK,
     OPEN_FILE,
     make_state_unavailable_error,
-    read_all,
     read_boot_id,
     read_time_namespace_id,
+    read_up_to,
     sha256,
 )
 from cortex_policy.state.ledger import open_or_make_private_directory
@@ -108,7 +108,7 @@ class ServerClockFile:
     def load(self) -> ServerClock:
         """Return what was kept since the last boot; raise StateError if the state directory is unusable."""
         try:
-            data = self._use(OPEN_FILE, lambda descriptor: read_all(descriptor, _SIZE))
+            data = self._use(OPEN_FILE, lambda descriptor: read_up_to(descriptor, _SIZE))
         except FileNotFoundError:
             return ServerClock()
         body, check = data[:-_CHECK], data[-_CHECK:]

@@ -17,7 +17,7 @@ from cortex_policy.manage.audit.reader import (
     MAX_LINE_BYTES,
     ReadCounts,
     decode_calls,
-    decode_calls_decided_by_grants,
+    decode_replayable_calls,
     parse_since,
     read_last_lines,
     read_lines_of_logs,
@@ -251,5 +251,5 @@ def test_a_call_whose_arguments_were_too_long_is_one_that_cannot_be_decided_agai
     line = GOOD.replace('"args": {}', '"args": null').encode()
     assert read(line)[0] == 1
     tally = ReadCounts()
-    assert len(list(decode_calls_decided_by_grants([line, GOOD.encode()], "/r", tally))) == 1
+    assert len(list(decode_replayable_calls([line, GOOD.encode()], "/r", tally))) == 1
     assert tally.unreadable == 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cortex_policy.manage.diff.unified import format_diff_lines_for_people
+from cortex_policy.manage.diff.unified import format_readable_diff_lines
 
 HEAD = ["--- x (old)", "+++ x (new)", "@@ -1 +1 @@"]
 MISSING = "\\ no newline at the end"
@@ -22,4 +22,4 @@ MISSING = "\\ no newline at the end"
 )
 def test_differing_lines_are_shown(old: bytes, new: bytes, expected: list[str]) -> None:
     """The ends of lines and of the text too."""
-    assert format_diff_lines_for_people("x", old, new) == expected
+    assert format_readable_diff_lines("x", old, new) == expected

@@ -8,7 +8,7 @@ from hypothesis import given
 
 from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.core.model import GrantError
-from cortex_policy.manage.editing.formatting import _Layout, format_grant_text
+from cortex_policy.manage.editing.formatting import _Layout, lay_out_grant_text
 from tests.support.checkout import DOCUMENTS
 from tests.support.json_documents import MANY, TOKEN, documents
 from tests.support.work import counted
@@ -20,10 +20,10 @@ VALID = sorted((DOCUMENTS / "valid").glob("*.json"))
 @given(documents)
 def test_formatting_changes_only_the_layout(text: str) -> None:
     """The value is equal, and each token is spelled as before."""
-    new = format_grant_text(text)
+    new = lay_out_grant_text(text)
     assert TOKEN.findall(new) == TOKEN.findall(text)
     assert json.dumps(decode_json(new.encode())) == json.dumps(decode_json(text.encode()))
-    assert format_grant_text(new) == new
+    assert lay_out_grant_text(new) == new
 
 
 @MANY
@@ -31,9 +31,9 @@ def test_formatting_changes_only_the_layout(text: str) -> None:
 def test_any_layout_becomes_the_same_canonical_layout(text: str) -> None:
     """However a document was laid out, it looks the same afterwards."""
     tokens = TOKEN.findall(text)
-    assert format_grant_text(" ".join(tokens)) == format_grant_text("\r\n\t".join(tokens)) == format_grant_text(text)
-    assert "\r" not in format_grant_text(text)
-    assert not any(line != line.rstrip(" ") or "\t" in line for line in format_grant_text(text).split("\n"))
+    assert lay_out_grant_text(" ".join(tokens)) == lay_out_grant_text("\r\n\t".join(tokens)) == lay_out_grant_text(text)
+    assert "\r" not in lay_out_grant_text(text)
+    assert not any(line != line.rstrip(" ") or "\t" in line for line in lay_out_grant_text(text).split("\n"))
 
 
 def test_a_grant_has_the_expected_canonical_layout() -> None:
@@ -42,7 +42,7 @@ def test_a_grant_has_the_expected_canonical_layout() -> None:
     {"tool":"git", "actions": [
         "tree", "sn\\u0069ppet"], "rate": {"perMinute" : 30.0}, "args": {}, "fsScope": [],
      "x": [1.50, [true, []], {}], "y": [[{"a": null}], 1]}"""
-    assert format_grant_text(text) == (
+    assert lay_out_grant_text(text) == (
         '{\n  "tool": "git",\n  "actions": ["tree", "sn\\u0069ppet"],\n  "rate": {\n    "perMinute": 30.0\n  },\n'
         '  "args": {},\n  "fsScope": [],\n  "x": [1.50, [true, []], {}],\n'
         '  "y": [\n    [\n      {\n        "a": null\n      }\n    ],\n    1\n  ]\n}\n'
@@ -52,7 +52,7 @@ def test_a_grant_has_the_expected_canonical_layout() -> None:
 @pytest.mark.parametrize(("length", "columns"), [(85, [1, 100, 8, 1, 0]), (86, [1, 8, 93, 5, 4, 8, 1, 0])])
 def test_an_array_is_on_one_line_up_to_100_columns(length: int, columns: list[int]) -> None:
     """Its key and its comma count."""
-    text = format_grant_text(f'{{"a": ["{"x" * length}", 1], "b": 2}}')
+    text = lay_out_grant_text(f'{{"a": ["{"x" * length}", 1], "b": 2}}')
     assert [len(line) for line in text.split("\n")] == columns
 
 
@@ -60,22 +60,22 @@ def test_an_array_is_on_one_line_up_to_100_columns(length: int, columns: list[in
 def test_an_example_keeps_its_tokens(file: Path) -> None:
     """And ends with one newline."""
     text = file.read_bytes().decode()
-    assert TOKEN.findall(format_grant_text(text)) == TOKEN.findall(text)
-    assert format_grant_text(text).endswith("}\n")
+    assert TOKEN.findall(lay_out_grant_text(text)) == TOKEN.findall(text)
+    assert lay_out_grant_text(text).endswith("}\n")
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"a": 1, "a": 2}', "[NaN]", "[" * 65 + "]" * 65])
 def test_a_text_that_does_not_decode_is_not_formatted(text: str) -> None:
     """It is to be mended first."""
     with pytest.raises(MalformedError):
-        format_grant_text(text)
+        lay_out_grant_text(text)
 
 
 def test_arrays_in_arrays_are_measured_once() -> None:
     """Not again for each array around them."""
     text = json.dumps([[[[[["x" * 30] * 5] * 5] * 5] * 5] * 5])
     with counted(_Layout.width_on_one_line) as work:
-        format_grant_text(text)
+        lay_out_grant_text(text)
     assert work["width_on_one_line"] < 3 * text.count("x" * 30) * 2
 
 
@@ -86,5 +86,5 @@ def test_a_layout_that_is_too_large_is_not_made() -> None:
         counted(_Layout.add_value) as work,
         pytest.raises(GrantError, match="canonical layout is larger than 1048576 bytes"),
     ):
-        format_grant_text(text)
+        lay_out_grant_text(text)
     assert work["add_value"] < text.count("[") / 4

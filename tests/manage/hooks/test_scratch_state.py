@@ -8,9 +8,9 @@ import pytest
 from cortex_policy.manage.hooks import scratch_root
 from cortex_policy.manage.hooks.scratch_state import remove_state_of_root
 from cortex_policy.state import Root, find_default_rate_state_directory, read_boot_id
-from cortex_policy.state.hooks_file import format_cached_rules_prefix
+from cortex_policy.state.hooks_file import format_cached_rules_name_prefix
 from cortex_policy.state.ledger import format_budget_directory_name
-from cortex_policy.state.settings_cache import format_cached_settings_prefix
+from cortex_policy.state.settings_cache import format_cached_settings_name_prefix
 from tests.support.agent_settings import install_hook, settings_of
 from tests.support.command import result_of
 
@@ -33,8 +33,8 @@ def test_nothing_is_kept_of_a_root_that_was_made_for_a_trial(
         status = os.stat(root.path)
         starts = {
             "budgets": format_budget_directory_name((status.st_dev, status.st_ino), read_boot_id()),
-            "rules": format_cached_rules_prefix(root),
-            "settings": format_cached_settings_prefix(root.path, str(settings), None, {}),
+            "rules": format_cached_rules_name_prefix(root),
+            "settings": format_cached_settings_name_prefix(root.path, str(settings), None, {}),
         }
         names = [*os.listdir(state), *os.listdir(find_default_rate_state_directory())]
         return {kind for kind, start in starts.items() if any(name.startswith(start) for name in names)}

@@ -11,7 +11,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.hooks.handlers import list_handlers_of_all_events
 from cortex_policy.manage.hooks.jsonc import parse_jsonc
 from cortex_policy.manage.hooks.own_hook_handlers import is_own_hook_handler
-from cortex_policy.manage.hooks.settings_edit import add_entry_to_text, remove_entries_from_text
+from cortex_policy.manage.hooks.settings_edit import add_hook_entry_to_text, remove_hook_entries_from_text
 
 HANDLER = {"type": "command", "command": "/bin/cortex-policy hook claude", "args": [], "timeout": 20}
 ENTRY = {"matcher": "*", "hooks": [HANDLER]}
@@ -59,19 +59,19 @@ def texts(draw: Any) -> tuple[str, dict[str, Any]]:
 def test_removing_what_was_added_gives_the_text_back(drawn: tuple[str, dict[str, Any]]) -> None:
     """Whatever the layout; and in between it is the same document with one more entry."""
     text, document = drawn
-    after = add_entry_to_text(text, EVENT, ENTRY, {})
+    after = add_hook_entry_to_text(text, EVENT, ENTRY, {})
     parsed = parse_jsonc(after)
     hooks = document.get("hooks", {})
     assert parsed.to_python(parsed.tree) == {**document, "hooks": {**hooks, EVENT: [*hooks.get(EVENT, []), ENTRY]}}
-    assert remove_entries_from_text(after, is_own_hook_handler, {}) == text
+    assert remove_hook_entries_from_text(after, is_own_hook_handler, {}) == text
 
 
 def test_an_entry_between_others_is_removed_with_one_comma() -> None:
     """Others were added behind it since."""
     first, ours, last = json.dumps(OTHER), json.dumps(ENTRY), json.dumps({**OTHER, "matcher": "Read"})
-    assert remove_entries_from_text(_list_of(first, ours, last), is_own_hook_handler, {}) == _list_of(first, last)
-    assert remove_entries_from_text(_list_of(ours, last), is_own_hook_handler, {}) == _list_of(last)
-    assert remove_entries_from_text(_list_of(first, ours), is_own_hook_handler, {}) == _list_of(first)
+    assert remove_hook_entries_from_text(_list_of(first, ours, last), is_own_hook_handler, {}) == _list_of(first, last)
+    assert remove_hook_entries_from_text(_list_of(ours, last), is_own_hook_handler, {}) == _list_of(last)
+    assert remove_hook_entries_from_text(_list_of(first, ours), is_own_hook_handler, {}) == _list_of(first)
 
 
 def _list_of(*entries: str) -> str:
@@ -82,7 +82,7 @@ def test_every_line_of_this_program_is_removed() -> None:
     """In each event, with a group and without, and beside handlers of others."""
     shared = {"matcher": "Bash", "hooks": [HANDLER, OTHER["hooks"][0], HANDLER]}
     text = json.dumps({"hooks": {EVENT: [ENTRY, shared], "preToolUse": [HANDLER]}}, indent=2)
-    after = remove_entries_from_text(text, is_own_hook_handler, {})
+    after = remove_hook_entries_from_text(text, is_own_hook_handler, {})
     assert after is not None
     assert [place.handler for place in list_handlers_of_all_events(parse_jsonc(after))] == OTHER["hooks"]
 
@@ -91,8 +91,8 @@ def test_a_file_that_was_made_for_the_hook_is_removed_again() -> None:
     """An empty one is empty again."""
     for text in (None, "", "\n\n", "\ufeff"):
         assert (
-            remove_entries_from_text(
-                add_entry_to_text(text, EVENT, ENTRY, {"version": 1}), is_own_hook_handler, {"version": 1}
+            remove_hook_entries_from_text(
+                add_hook_entry_to_text(text, EVENT, ENTRY, {"version": 1}), is_own_hook_handler, {"version": 1}
             )
             == text
         )
@@ -115,7 +115,7 @@ def test_a_damaged_text_is_refused_or_given_back(
     for offset, letter in damages:
         text = text[:offset] + letter + text[offset + 1 :]
     try:
-        after = add_entry_to_text(text, EVENT, ENTRY, {})
+        after = add_hook_entry_to_text(text, EVENT, ENTRY, {})
     except (NotDoneError, MalformedError):
         return
-    assert remove_entries_from_text(after, is_own_hook_handler, {}) == text
+    assert remove_hook_entries_from_text(after, is_own_hook_handler, {}) == text

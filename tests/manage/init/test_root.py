@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cortex_policy.core.files_run_later import find_files_run_later
+from cortex_policy.core.files_run_later import find_writable_files_run_later
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.library.functions import load_grant
@@ -44,7 +44,7 @@ def test_a_root_is_made_with_a_harmless_example(empty: Path) -> None:
     assert find_named_or_only_root() == founded.root
     grant = load_grant("example")
     assert grant.fs_scope
-    assert find_files_run_later(grant) == ()
+    assert find_writable_files_run_later(grant) == ()
     assert find_stamp_mismatches(founded.root) == ()
 
 

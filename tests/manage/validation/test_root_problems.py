@@ -14,7 +14,7 @@ import pytest
 from cortex_policy.core.model import GRANT_NOT_FOUND, GrantError
 from cortex_policy.manage.history import undo
 from cortex_policy.manage.history.writes import read_writes_newest_first
-from cortex_policy.manage.stamp.verify import find_stamp_mismatches, find_unsafe_stamp_error
+from cortex_policy.manage.stamp.verify import find_stamp_mismatches, find_unsafe_stamp_error_or_none
 from cortex_policy.manage.transaction.writer import open_grants_for_write
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
@@ -54,7 +54,7 @@ def test_new_files_are_trusted_under_any_umask(tmp_path: Path, mask: int, expect
     assert stat.S_IMODE(Path(root.tools_path).stat().st_mode) == expected
     assert stat.S_IMODE(Path(root.tools_path, "t.json").stat().st_mode) == 0o644
     assert read_grant(root, "t").tool == "t"
-    assert find_unsafe_stamp_error(root) is None
+    assert find_unsafe_stamp_error_or_none(root) is None
 
 
 def test_a_directory_made_for_nothing_allows_nothing(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ _GONE = " (deleted)"
 _RETRY_NS = 100_000_000  # from one try to watch to the next: where files come and go, each of them ends the watch
 
 
-class ShellContext:
+class ShellDirectory:
     """The directory of one shell, which this process follows."""
 
     def __init__(self, shell: int, program: str) -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.cases import update
+from cortex_policy.manage.cases import regeneration
 from cortex_policy.manage.cases.first_cases import write_first_cases
 from cortex_policy.manage.cases.parser import read_case_file_collecting_errors
+from cortex_policy.manage.cases.regeneration import update_cases
 from cortex_policy.manage.cases.runner import run_case_file
 from cortex_policy.manage.cases.suite import GrantLoader
-from cortex_policy.manage.cases.update import update_cases
 from cortex_policy.state import Root
 from tests.support.roots import grant_file
 
@@ -139,13 +139,13 @@ def test_an_update_without_a_file_writes_the_first_one(root: Path) -> None:
 def test_a_change_in_the_meantime_is_not_overwritten(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody saved the file while cases were generated."""
     change(own, rate={"perMinute": 5})
-    real = update.encode_case_file
+    real = regeneration.serialize_case_file
 
     def saved(*given: object) -> bytes:
         case_file(own).write_text("mine")
         return real(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(update, "encode_case_file", saved)
+    monkeypatch.setattr(regeneration, "serialize_case_file", saved)
     with pytest.raises(NotDoneError, match="was changed in the meantime"):
         update_cases(own, "git")
     assert case_file(own).read_text() == "mine"

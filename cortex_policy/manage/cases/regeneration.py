@@ -7,7 +7,7 @@ from cortex_policy.core.model import Settings
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.cases.coverage import measure_coverage
-from cortex_policy.manage.cases.first_cases import FirstCases, check_grant_size, encode_case_file, write_first_cases
+from cortex_policy.manage.cases.first_cases import FirstCases, check_grant_size, serialize_case_file, write_first_cases
 from cortex_policy.manage.cases.generator import generate_case_file
 from cortex_policy.manage.cases.model import TOML_SUFFIX, CaseFile
 from cortex_policy.manage.cases.parser import parse_case_file_collecting_errors
@@ -66,7 +66,7 @@ def _generate_again(root: Root, grant_id: str, data: bytes) -> tuple[FirstCases,
     file = CaseFile(old.file, grant_id, tree=generated.tree, cases=generated.cases, is_complete=is_complete)
     own_text = "".join(data.decode().split("\n", old.own_line)[old.own_line :])
     result = FirstCases(old.file, len(generated.cases), cover, len(own_cases), is_written=False)
-    return result, encode_case_file(file, own_text)
+    return result, serialize_case_file(file, own_text)
 
 
 def _raise_if_not_generated(old: CaseFile, grant_id: str) -> None:

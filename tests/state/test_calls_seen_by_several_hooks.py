@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.model import StateError
-from cortex_policy.state import counted_call_deliveries, ledger, ledger_maintenance
+from cortex_policy.state import calls_seen_by_several_hooks, ledger, ledger_maintenance
 from cortex_policy.state import ledger_ring as rings
-from cortex_policy.state.counted_call_deliveries import LIFETIME_TICKS, MAX_MARKS, CallDelivery
+from cortex_policy.state.calls_seen_by_several_hooks import LIFETIME_TICKS, MAX_MARKS, CallDelivery
 from cortex_policy.state.ledger import Ledger
 from tests.support.chance import chance
 from tests.support.ticks import Ticks
@@ -154,7 +154,9 @@ def test_a_call_is_counted_again_if_its_mark_was_not_written(
     """The hit comes before the mark, so that a kill in between never lets a call go uncounted."""
     assert deliver("other", "user") is True
     with monkeypatch.context() as patch:
-        patch.setattr(counted_call_deliveries.CountedCallDeliveries, "add", lambda _: os.kill(os.getpid(), 0) or 1 / 0)
+        patch.setattr(
+            calls_seen_by_several_hooks.CountedCallDeliveries, "add", lambda _: os.kill(os.getpid(), 0) or 1 / 0
+        )
         with pytest.raises(ZeroDivisionError):
             deliver("a", "user")
     assert used(state) == 2
@@ -165,7 +167,7 @@ def test_no_mark_is_lost_if_a_process_is_killed_between_its_two_writes(
     deliver: Deliver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One place of the table stays empty for a while."""
-    written = counted_call_deliveries._write  # noqa: SLF001 - the instant between two steps
+    written = calls_seen_by_several_hooks._write  # noqa: SLF001 - the instant between two steps
     assert deliver("a", "user") is True
 
     def die_second(descriptor: int, data: bytes, offset: int) -> None:
@@ -174,7 +176,7 @@ def test_no_mark_is_lost_if_a_process_is_killed_between_its_two_writes(
         written(descriptor, data, offset)
 
     with monkeypatch.context() as patch:
-        patch.setattr(counted_call_deliveries, "_write", die_second)
+        patch.setattr(calls_seen_by_several_hooks, "_write", die_second)
         with pytest.raises(KeyboardInterrupt):
             deliver("b", "user")
     assert deliver("b", "project") is True

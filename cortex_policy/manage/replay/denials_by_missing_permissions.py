@@ -15,8 +15,8 @@ from cortex_policy.manage.replay.missing_permissions import (
     MissingPermissions,
     find_missing_permissions_or_why_not,
     find_scopes_for_path_or_why_not,
-    merge_scopes,
     select_outermost_scopes,
+    widen_to_few_scopes,
 )
 from cortex_policy.manage.replay.past_call import PastCall, reduce_event_to_past_call
 from cortex_policy.manage.replay.rate_replay import (
@@ -26,7 +26,7 @@ from cortex_policy.manage.replay.rate_replay import (
     read_cost_in_event,
 )
 from cortex_policy.state.grants import is_grant_id
-from cortex_policy.state.ledger_ring import join_tool_and_action
+from cortex_policy.state.ledger_ring import join_tool_and_action_by_colon
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class DeniedGroup:
             self._tops |= {scope.partition("/")[0] for scope in permissions.scopes}
         if len(self.scopes) > 2 * _MAX_DIRECTORIES:
             widest = select_outermost_scopes(tuple(self.scopes))
-            self.scopes = dict.fromkeys(widest if len(widest) <= _MAX_DIRECTORIES else merge_scopes(widest))
+            self.scopes = dict.fromkeys(widest if len(widest) <= _MAX_DIRECTORIES else widen_to_few_scopes(widest))
         return all(self._add_argument_change(one) for one in permissions.arguments)
 
     def _add_argument_change(self, change: ArgumentChange) -> bool:
@@ -200,7 +200,7 @@ class DenialGrouper:
             self._count_call(group, at, data, HitWindow(), 1 << 62)
 
     def _window_of_action(self, tool: str, action: str) -> HitWindow:
-        return self._windows.setdefault(join_tool_and_action(tool, action), HitWindow())
+        return self._windows.setdefault(join_tool_and_action_by_colon(tool, action), HitWindow())
 
     def _find_or_add_group(self, data: "dict[str, Any]", kind: object) -> DeniedGroup | None:
         key = (data["grant"], kind)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_grant_files_with_held_lock(lock: "WriterLock") -> "Iterator[GrantFiles]":
+def open_grants_read_only_with_held_lock(lock: "WriterLock") -> "Iterator[GrantFiles]":
     """Open the files of a root while its lock is held; make no directory."""
     with ExitStack() as stack:
         grants = None
@@ -30,7 +30,7 @@ def open_grant_files_with_held_lock(lock: "WriterLock") -> "Iterator[GrantFiles]
 
 
 @contextmanager
-def open_grant_files_without_lock(root: Root) -> "Iterator[GrantFiles]":
+def open_grants_read_only_without_lock(root: Root) -> "Iterator[GrantFiles]":
     """Open the files of a root for somebody who only reads them; raise FileNotFoundError without a policy directory."""
     with PolicyDirectory(TrustCheck(root)) as policy, ExitStack() as stack:
         grants = None

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-import cortex_policy.shell.watched_shell_directory as module
-from cortex_policy.shell.watched_shell_directory import ShellContext
+import cortex_policy.shell.shell_working_directory as module
+from cortex_policy.shell.shell_working_directory import ShellDirectory
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is no co-process elsewhere")
 
@@ -25,16 +25,16 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def watching(place: Path) -> ShellContext:
+def watching(place: Path) -> ShellDirectory:
     """Return the context of this process, which are watched, and were examined since."""
-    context = ShellContext(os.getpid(), str(place / "program"))
+    context = ShellDirectory(os.getpid(), str(place / "program"))
     assert not context.enter_directory()
     context.watch()
     assert not context.enter_directory()
     return context
 
 
-def is_kept(context: ShellContext) -> bool:
+def is_kept(context: ShellDirectory) -> bool:
     """Whether two questions in a row find the same; other tests make files in directories above, which ends a watch."""
     for _ in range(1000):
         context.watch()
@@ -93,7 +93,7 @@ def test_after_a_change_it_is_watched_again(place: Path) -> None:
 
 def test_what_changed_between_two_questions_before_it_was_watched_is_examined(place: Path) -> None:
     """The first question after the watch began finds nothing kept."""
-    context = ShellContext(os.getpid(), str(place / "program"))
+    context = ShellDirectory(os.getpid(), str(place / "program"))
     context.enter_directory()
     (place / "a/b/.cortex/policy").mkdir(parents=True)
     context.watch()
@@ -128,4 +128,4 @@ def test_a_program_that_is_installed_again_is_noticed(place: Path) -> None:
 def test_a_shell_that_has_ended_is_an_error(place: Path) -> None:
     """Nothing is answered then."""
     with pytest.raises(OSError):  # noqa: PT011 - no such file or process
-        ShellContext(1 << 22, str(place / "program"))
+        ShellDirectory(1 << 22, str(place / "program"))
