@@ -225,8 +225,9 @@ def _coerce_word(grant: "Grant", name: str, word: str) -> object:
     except (MalformedError, UnicodeEncodeError) as error:
         if _is_json_to_lax_parser(word):
             why = "not UTF-8" if isinstance(error, UnicodeEncodeError) else error
-            message = f"`--arg {name}` is not strict JSON, but other parsers may accept it: {why}"
-            raise UsageError(message, "correct it, or declare it as a string in `args` of the grant") from None
+            message = f"the value of `--arg {name}` is not valid JSON, but some programs would read it as JSON: {why}"
+            hint = f"correct the value; if it is a text, declare `{name}` as a string in `args` of the grant"
+            raise UsageError(message, hint) from None
         return word
     # INVARIANT: the caller opens the path as typed, so the rules must check that text and no parsed form of it
     is_path = condition != NEVER and not types and (value is None or isinstance(value, str))

@@ -119,7 +119,7 @@ def _check_no_way_back(user: User) -> None:
     except OSError:  # it may not, or there is no root here
         if is_whole:
             return
-    raise NotDoneError(f"uid {user.uid} would keep the rights of root")
+    raise NotDoneError(f"this process runs as root and could not give up the rights of root for uid {user.uid}")
 
 
 @contextmanager

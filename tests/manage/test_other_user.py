@@ -73,7 +73,7 @@ def test_a_child_that_is_killed_is_not_done() -> None:
 def test_no_child_process_becomes_root() -> None:
     """The work is not begun."""
     assert child("print('done')", "User(0, (0,))") == [
-        "not done, nothing was changed: uid 0 would keep the rights of root", "code 3"
+        "not done, nothing was changed: this process runs as root and could not give up the rights of root for uid 0", "code 3"
     ]  # fmt: skip
 
 

@@ -200,8 +200,8 @@ def _step_to_stamp(root: Root, edit: HandEdit) -> UndoStep:
         read_max_history_entries(root.path)
         and is_to_be_kept_in_history(edit.id, new, is_owned_by_caller=history_trust.is_history_owned_by_caller(root))
     ):
-        why = f"the history would not keep the hand edit of `{edit.id}`, so it would be lost"
-        raise NotDoneError(why, "move the file away, then try again")
+        why = f"the text that you edited by hand would be lost: the history cannot keep this text of `{edit.id}`"
+        raise NotDoneError(why, "move the file to another place, then run the command again")
     return UndoStep(edit.id, new, edit.old, is_hand_edit=True)
 
 

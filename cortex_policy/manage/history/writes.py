@@ -121,7 +121,7 @@ def find_entries_after_version(
 ) -> tuple[HistoryEntry, ...]:
     """Return the writes after a version, newest first; raise NotDoneError if some are not known."""
     if version > stamp.version:
-        raise NotDoneError(f"the stamp is at version {stamp.version}, not at version {version} yet")
+        raise NotDoneError(f"there is no version {version} yet; the stamp is at version {stamp.version}")
     reached, entries = stamp.version, []
     for entry in find_entries_that_led_to_stamp(stamp, found):
         if reached <= version:
@@ -212,9 +212,9 @@ def make_unknown_text_error(root: Root, grant_id: str, detail: str) -> NotDoneEr
 def require_valid_text_or_own_history(root: Root, grant_id: str, text: bytes) -> None:
     """Raise NotDoneError for a text that is not valid, if another user can write the history."""
     if not (is_valid_policy_text(grant_id, text) or history_trust.is_history_owned_by_caller(root)):
-        hint = "the owner of the history can bring it back"
         raise NotDoneError(
-            f"what the history has of `{grant_id}` is not valid, and another user could have written it", hint
+            f"the history's text of `{grant_id}` is not valid, and another user could have written this text",
+            "ask the owner of the history to run this command",
         )
 
 

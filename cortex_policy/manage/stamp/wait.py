@@ -23,8 +23,8 @@ def wait_until_stamp_has_version(root: Root, version: int, timeout_seconds: floa
         if stamp is not None and stamp.version >= version:
             return stamp
         if deadline is not None and not monotonic() < deadline:
-            last = f"at version {stamp.version}" if stamp is not None else "not there"
-            raise NotDoneError(f"the stamp is {last}, not at version {version} yet")
+            last = f"the stamp is at version {stamp.version}" if stamp is not None else "there is no stamp yet"
+            raise NotDoneError(f"{last}; version {version} was expected")
         sleep(POLL_SECONDS)
 
 

@@ -39,8 +39,9 @@ def find_suspicious_actions(subject: "LintSubject") -> "Iterator[UnlocatedProble
                 "action-blank", f"`{action}` has spaces around it", format_guess_hint(action.strip()), index
             )
         elif "*" in action:
-            hint = "list each action: they are compared exactly"
-            yield _action_problem("action-glob", f"`{action}` allows the action of that name and no other", hint, index)
+            hint = "write the full name of each action"
+            message = f"`{action}` is not a pattern: it allows only an action with exactly this name"
+            yield _action_problem("action-glob", message, hint, index)
         seen.add(action)
 
 

@@ -123,7 +123,7 @@ def test_the_word_is_asked_for_on_a_terminal(written: Path) -> None:
         (["git", "--to", "1"], 2, "cannot be combined"),
         (["--to", "-1"], 2, "--to"),
         (["../x"], 20, "cannot be an id"),
-        (["--to", "9"], 3, "the stamp is at version 4, not at version 9 yet"),
+        (["--to", "9"], 3, "there is no version 9 yet; the stamp is at version 4"),
         (["--to", "0"], 3, "version 1 stamped grants that had no stamp"),
         (["nothing"], 3, "explains the present text of `nothing`"),
     ],
@@ -197,7 +197,7 @@ def test_a_grant_is_shown_as_it_was(written: Path) -> None:
     )  # fmt: skip
     assert shown["text"] == grant_file(written, "gateway").read_text()
     assert "there was no `model-gateway` at version 3" in run("show", "model-gateway", "--at", "3", code=20).stderr
-    assert "is at version 4, not at version 5 yet" in run("show", "git", "--at", "5", code=3).stderr
+    assert "there is no version 5 yet; the stamp is at version 4" in run("show", "git", "--at", "5", code=3).stderr
     code, said = Terminal("show", "git", "--at", "1").end()
     assert (code, '"perMinute": 30' in said) == (0, True)
 

@@ -281,9 +281,9 @@ def test_a_root_without_tools_has_nothing_to_format(found_root: Root) -> None:
 
 def test_waiting_for_a_version_ends_when_it_exists_or_times_out(found_root: Root) -> None:
     """At once where it is there, else until it is, or until the time-out."""
-    with pytest.raises(NotDoneError, match="the stamp is not there, not at version 1 yet"):
+    with pytest.raises(NotDoneError, match="there is no stamp yet; version 1 was expected"):
         wait_until_stamp_has_version(found_root, 1, 0)
     stamp_grants(found_root)
     assert wait_until_stamp_has_version(found_root, 1) == stamps.read_stamp(found_root)
-    with pytest.raises(NotDoneError, match="at version 1, not at version 2 yet"):
+    with pytest.raises(NotDoneError, match="the stamp is at version 1; version 2 was expected"):
         wait_until_stamp_has_version(found_root, 2, 0.1)

@@ -256,7 +256,7 @@ def test_a_hand_edit_that_the_history_would_not_keep_is_left(
     """Too large, or no history: it would be lost."""
     file = Path(stamped_root.tools_path, "git.json")
     file.write_bytes(b" " * ((1 << 20) + 5))
-    with pytest.raises(NotDoneError, match="would not keep the hand edit of `git`, so it would be lost"):
+    with pytest.raises(NotDoneError, match="would be lost: the history cannot keep this text of `git`"):
         undo(stamped_root)
     assert file.stat().st_size == (1 << 20) + 5
     file.write_bytes(A)
@@ -367,7 +367,7 @@ def test_undo_says_where_the_history_ends(stamped_root: Root) -> None:
     next(Path(stamped_root.path).rglob("00000004-v4.json")).unlink()
     with pytest.raises(NotDoneError, match="does not know how version 4 was made"):
         undo(stamped_root)
-    with pytest.raises(NotDoneError, match="is at version 4, not at version 5 yet"):
+    with pytest.raises(NotDoneError, match="there is no version 5 yet; the stamp is at version 4"):
         undo(stamped_root, to=5)
 
 
