@@ -11,8 +11,8 @@ _DENIAL_CODES = range(10, 20)
 _ERROR_CODES = range(20, 30)
 _NOT_DONE = 3
 _GENERAL_CODES = {
-    1: "findings: what was validated or tested is wrong, what was verified differs, what was compared"
-    " allows more, every check is denied, or `doctor` found a problem",
+    1: "findings: a problem in what was validated or tested, a difference in what was verified, a change that"
+    " allows more, a denial of every check, or a problem that `doctor` found",
     2: "usage",
     3: "not done, nothing was changed",
     70: "a bug in this program; every exit code except 0 means: not allowed",
@@ -23,7 +23,7 @@ _GENERAL_CODES = {
 DECIDING = ("check", "enforce", "explain", "run")  # their exit codes are answers, and programs read them
 _SUCCESS = {
     None: "allowed, or done",
-    "run": "allowed, and the command ended with 0; other codes of the command are passed on",
+    "run": "allowed; the command ended with 0 (its other codes are passed on)",
 }
 _WRITERS = ("init", "new", "set", "remove", "rename", "copy", "fmt", "edit", "undo", "stamp")
 _STATE_READERS = ("rate", "approvals", "approve", "deny")  # they read what calls have left behind
