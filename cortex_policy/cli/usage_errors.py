@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from cortex_policy.cli.command_errors import print_json_error
-from cortex_policy.cli.command_table import OTHER_WORDS, OTHER_WORDS_IN_GROUPS, PROGRAM
+from cortex_policy.cli.command_table import OTHER_OPTIONS, OTHER_WORDS, OTHER_WORDS_IN_GROUPS, PROGRAM
 from cortex_policy.cli.exit_codes import starts_with_decision_command
 from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.model import UsageError
@@ -65,7 +65,8 @@ def _describe_error(error: Any, message: str) -> tuple[str, str]:
     """Return the message of an error in our words, and a guess at what was meant."""
     if hasattr(error, "possibilities"):
         known = [name for param in error.ctx.command.params for name in param.opts if name.startswith("-")]
-        return f"unknown option `{error.option_name}`", format_guess_hint(find_closest_word(error.option_name, known))
+        guess = _find_option_of_other_name(error.option_name, known) or find_closest_word(error.option_name, known)
+        return f"unknown option `{error.option_name}`", format_guess_hint(guess)
     if match := _UNKNOWN_COMMAND.match(message):
         name, known = match[1], list(error.ctx.command.commands)
         others = OTHER_WORDS_IN_GROUPS.get(error.ctx.info_name, {}) if error.ctx.parent is not None else OTHER_WORDS
@@ -73,6 +74,12 @@ def _describe_error(error: Any, message: str) -> tuple[str, str]:
     if match := _EXTRA_WORDS.match(message):
         return f"unexpected word `{match[1]}`", format_guess_hint(_guess_option(error, match[1]))
     return _reword_message(error, message), ""
+
+
+def _find_option_of_other_name(typed: str, known: list[str]) -> str:
+    """Return the option of a command that is called otherwise elsewhere, '' if the command has none such."""
+    meant = OTHER_OPTIONS.get(typed.replace("-", "").replace("_", "").casefold(), ())
+    return next((option for option in meant if option in known), "")
 
 
 def _guess_option(error: Any, words: str) -> str:

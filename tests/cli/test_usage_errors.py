@@ -2,7 +2,7 @@
 
 import pytest
 
-from cortex_policy.cli.command_table import COMMANDS, OTHER_WORDS, OTHER_WORDS_IN_GROUPS
+from cortex_policy.cli.command_table import COMMANDS, OTHER_OPTIONS, OTHER_WORDS, OTHER_WORDS_IN_GROUPS
 from tests.support.command import result_of, run_command
 
 TOLD = [
@@ -65,3 +65,56 @@ def test_unknown_commands_of_a_group_lead_to_existing_ones(group: str) -> None:
     }
     assert set(words.values()) <= listed
     assert not set(words) & listed
+
+
+OPTIONS_OF_OTHER_NAMES = [
+    ("set git --per-minute 30", "--rate"),
+    ("set git --perMinute=30", "--rate"),
+    ("new git --per_minute 30", "--rate"),
+    ("set git --limit 30", "--rate"),
+    ("log --limit 30", "--number"),
+    ("set git --fs-scope docs", "--add-scope"),
+    ("set git --fsScope docs", "--add-scope"),
+    ("set git --scope docs", "--add-scope"),
+    ("new git --fsScope docs", "--scope"),
+    ("new git --add-scope docs", "--scope"),
+    ("set git --drop-scope docs", "--remove-scope"),
+    ("set git --action push", "--allow"),
+    ("new git --actions push", "--allow"),
+    ("set git --add-action push", "--allow"),
+    ("set git --remove-action push", "--revoke"),
+    ("set git --disallow push", "--revoke"),
+    ("set git --deny push", "--revoke"),
+    ("set git --dataClass public", "--data-class"),
+    ("new git --class public", "--data-class"),
+    ("new git --args lines=integer", "--arg"),
+    ("set git --add-arg lines=integer", "--arg"),
+    ("set git --remove-arg lines", "--drop-arg"),
+    ("copy git other --preview", "--dry-run"),
+    ("check git tree --dry-run", "--peek"),
+    ("check git tree --file docs/x", "--path"),
+    ("check git tree --timeout 3", "--wait"),
+    ("check git tree --silent", "--quiet"),
+    ("run git tree --dir srv -- ls", "--root"),
+]
+
+
+@pytest.mark.parametrize(("line", "option"), OPTIONS_OF_OTHER_NAMES)
+def test_an_option_of_another_name_leads_to_the_one_that_exists(line: str, option: str) -> None:
+    """The keys of a grant, and what other programs and other commands call the same."""
+    done = result_of(*line.split(" "))
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(f"hint: did you mean `{option}`? see `")
+
+
+@pytest.mark.parametrize("line", ["check git tree --per-minute 30", "list --fs-scope docs", "fmt --add-action x"])
+def test_an_option_that_the_command_lacks_is_not_guessed(line: str) -> None:
+    """Its answer would be the next error."""
+    assert "did you mean" not in result_of(*line.split(" ")).stderr
+
+
+def test_unknown_options_lead_to_existing_ones() -> None:
+    """Each is an option of some command, and the words are in the form in which they are looked up."""
+    texts = "".join(run_command(name, "--help").stdout for name in COMMANDS)
+    assert all(f"{option} " in texts for options in OTHER_OPTIONS.values() for option in options)
+    assert all(word.isalpha() and word.islower() for word in OTHER_OPTIONS)
