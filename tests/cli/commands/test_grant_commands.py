@@ -111,7 +111,7 @@ def test_json_is_one_object(root: Path) -> None:
         (("rename", "git", "model-gateway"), 3, "`model-gateway` exists already"),
         (("remove", "git"), 3, "add `--yes`"),
         (("init", "--root", "docs"), 3, "is a root already"),
-        (("stamp", "wait", "--version", "1", "--timeout", "0.1"), 3, "the stamp is not there"),
+        (("stamp", "wait", "--version", "1", "--timeout", "0.1"), 3, "there is no stamp yet"),
     ],
 )  # fmt: skip
 def test_a_refusal_says_why(root: Path, words: tuple[str, ...], code: int, said: str) -> None:
