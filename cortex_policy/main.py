@@ -71,7 +71,7 @@ def run_command_line(argv: list[str]) -> int:
         if run_words is None or run_words.for_each:
             gc.enable()
         if run_words is not None:
-            from cortex_policy.run import decide_and_exec_or_exit  # noqa: PLC0415 - as in `_answer_call_and_exit`
+            from cortex_policy.run import decide_and_exec_or_exit  # noqa: PLC0415 - see the docstring
 
             decide_and_exec_or_exit(run_words, _make_wait_notice(run_words.call))
     without_typer = _WITHOUT_TYPER.get(argv[0]) if argv else None
@@ -86,7 +86,7 @@ def run_command_line(argv: list[str]) -> int:
 def _validate_plain_words(words: list[str]) -> int | None:
     """Validate by plain words, and return the exit code; None for others."""
     from cortex_policy.cli.command_errors import Invocation, run_to_exit_code  # noqa: PLC0415
-    from cortex_policy.cli.commands.validate_argv import parse_validate_argv_or_none  # noqa: PLC0415 - see `run`
+    from cortex_policy.cli.commands.validate_argv import parse_validate_argv_or_none  # noqa: PLC0415 - see `run_command_line`
     from cortex_policy.cli.commands.validate_run import run_validate  # noqa: PLC0415
 
     options = parse_validate_argv_or_none(words)
@@ -98,14 +98,14 @@ def _validate_plain_words(words: list[str]) -> int | None:
 
 def _serve_shell(words: list[str]) -> int:
     """Answer a shell until it ends, as the script of `shell-init` asks for it."""
-    from cortex_policy.shell.server import serve_shell  # noqa: PLC0415 - see `run`
+    from cortex_policy.shell.server import serve_shell  # noqa: PLC0415 - see `run_command_line`
 
     return serve_shell(words, parse_check_argv_or_none)
 
 
 def _print_shell_script(words: list[str]) -> int | None:
     """Print the script of the shell that the words name alone, and return the exit code; None for other words."""
-    from cortex_policy.shell.init_script import SHELLS, print_init_script  # noqa: PLC0415 - see `run`
+    from cortex_policy.shell.init_script import SHELLS, print_init_script  # noqa: PLC0415 - see `run_command_line`
 
     return print_init_script(words[0]) if words in [[shell] for shell in SHELLS] else None
 
@@ -126,7 +126,7 @@ def _is_mistyped_command(word: str) -> bool:
     """Whether a person has mistyped a command of `hook`: agents do not run their hooks on a terminal."""
     if not os.isatty(0):
         return False
-    from cortex_policy.core.hooks.payload import AGENTS  # noqa: PLC0415 - see `run`
+    from cortex_policy.core.hooks.payload import AGENTS  # noqa: PLC0415 - see `run_command_line`
 
     return word not in AGENTS
 
@@ -137,7 +137,7 @@ def _answer_agent_and_exit(argv: list[str]) -> "Never":
     why = ""
     try:
         import_from_bytecode(*HOOK_MODULES)
-        from cortex_policy.hook import answer_agent_and_exit  # noqa: PLC0415 - see `run`
+        from cortex_policy.hook import answer_agent_and_exit  # noqa: PLC0415 - see `run_command_line`
 
         answer_agent_and_exit(argv, _open_standard_descriptors(), _format_internal_error)
     except BaseException as error:  # noqa: BLE001 - every way out is a denial
@@ -158,7 +158,7 @@ def _load_modules_of_check(*files: str) -> None:
 
 def _answer_call_and_exit(call: "Call") -> "Never":
     """Decide a call, print what it asks for, and exit with its code; a silent allow loads no renderer."""
-    from cortex_policy.check import decide_outcome_with_wait  # noqa: PLC0415
+    from cortex_policy.check import decide_outcome_with_wait  # noqa: PLC0415 - see `run_command_line`
 
     outcome = decide_outcome_with_wait(call, _make_wait_notice(call))
     if outcome.is_silent:
@@ -267,7 +267,7 @@ def _parse_numbers(fields: "dict[str, Any]") -> bool:
     """Give the options that are numbers their values; return False if one is not a number in its range."""
     if fields.keys().isdisjoint(_NUMBER_OPTIONS.values()):
         return True
-    from cortex_policy.check import parse_number_option_or_none  # noqa: PLC0415 - as in `run`
+    from cortex_policy.check import parse_number_option_or_none  # noqa: PLC0415 - see `run_command_line`
 
     for option, field in _NUMBER_OPTIONS.items():
         if field in fields:

@@ -79,9 +79,10 @@ OTHER_WORDS_IN_GROUPS = {
 OTHER_OPTIONS = {
     "action": ("--allow",), "actions": ("--allow",), "addaction": ("--allow",), "addarg": ("--arg",),
     "addscope": ("--scope",), "args": ("--arg",), "argument": ("--arg",), "class": ("--data-class",),
-    "dataclass": ("--data-class",), "deny": ("--revoke",), "dir": ("--root",), "directory": ("--root",), "disallow": ("--revoke",),
-    "dropaction": ("--revoke",), "dropscope": ("--remove-scope",), "dryrun": ("--peek",), "file": ("--path",),
-    "fsscope": ("--scope", "--add-scope"), "limit": ("--rate", "--number"), "perminute": ("--rate",),
-    "preview": ("--dry-run", "--peek"), "rateperminute": ("--rate",), "removeaction": ("--revoke",),
+    "dataclass": ("--data-class",), "deny": ("--revoke",), "dir": ("--root",), "directory": ("--root",),
+    "disallow": ("--revoke",), "dropaction": ("--revoke",), "dropscope": ("--remove-scope",),
+    "dryrun": ("--peek",), "file": ("--path",), "fsscope": ("--scope", "--add-scope"),
+    "limit": ("--rate", "--number"), "perminute": ("--rate",), "preview": ("--dry-run", "--peek"),
+    "rateperminute": ("--rate",), "removeaction": ("--revoke",),
     "removearg": ("--drop-arg",), "scope": ("--add-scope",), "silent": ("--quiet",), "timeout": ("--wait",),
 }  # fmt: skip

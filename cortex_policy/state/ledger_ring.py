@@ -30,7 +30,7 @@ NOTHING = PRIME  # what AT_KEPT holds unless the file is being removed
 MAX_BITS = 30
 MAX_HEAD = 1 << 46  # twice as much is the largest value that a word can hold
 SWEEP_MARKER = ".swept"  # its bytes are the tick of the last sweep
-DELIVERIES, SHARED_DELIVERIES = ".deliveries", ".shared-deliveries"  # tables of `counted_call_deliveries.py`
+DELIVERIES, SHARED_DELIVERIES = ".deliveries", ".shared-deliveries"  # tables of `calls_seen_by_several_hooks.py`
 MAX_TRIES = 100  # to open a file that others keep replacing
 OPEN_STATE_FILE = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 

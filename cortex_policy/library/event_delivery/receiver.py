@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from time import monotonic
 
 from cortex_policy.core import Value
+from cortex_policy.core.model import UsageError
 from cortex_policy.core.text import format_os_error
 from cortex_policy.library.event_delivery.receiver_url import parse_receiver_url
 from cortex_policy.library.event_delivery.token_file import read_token
@@ -103,8 +104,6 @@ class EventReceiver:
                 raise
 
     def _read_token(self, file: str) -> str:
-        from cortex_policy.core.model import UsageError  # noqa: PLC0415 - see `read_token`
-
         try:
             return read_token(file)
         except UsageError as error:
