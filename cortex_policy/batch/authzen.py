@@ -147,7 +147,7 @@ def _arguments(request: "dict[str, Any]") -> "tuple[dict[str, Any], bool]":
     for name in (*request, *(name for name in args if name != CONSUME)):
         if name.strip().casefold() == CONSUME:
             # INVARIANT: a call that its client wants to be counted is counted, or not allowed
-            raise UsageError(f"`{name}` counts nothing", f"it is written `{CONSUME}`, and belongs into `context`")
+            raise UsageError(f"`{name}` has no effect here", f"write `{CONSUME}`, and put it into `context`")
     is_counted = args.get(CONSUME, False)
     if not isinstance(is_counted, bool):
         raise UsageError(f"`context.{CONSUME}` must be true or false")

@@ -34,7 +34,7 @@ def find_configured_log_of_caller() -> str:
         and sys.stderr.isatty()
         and resolve_setting(read_layers(None), "audit.file").effective.place == USER
     ):
-        other = "see another user's with `sudo -u USER cortex-policy audit show`"
+        other = "see the log of another user with `sudo -u USER cortex-policy audit show`"
         typer.echo(format_message_line(f"note: `{log}` is the log of root's own calls; {other}"), err=True)
     return log
 
@@ -53,6 +53,6 @@ def _find_configured_log(root: "Root | None") -> str:
     named = read_setting("audit.file", root.path if root is not None else None)
     if isinstance(named, str):
         return named
-    user = "run this with `sudo -u USER` as the user whose log it is"
-    hint = f"set one with `cortex-policy config set audit.file ~/audit.jsonl`, name one, or {user}"
+    user = "run this command with `sudo -u USER` as the user who has a log"
+    hint = f"set a log with `cortex-policy config set audit.file ~/audit.jsonl`, name a log, or {user}"
     raise UsageError("no audit log is configured", hint)

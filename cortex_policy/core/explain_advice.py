@@ -47,7 +47,7 @@ def _advise_on_action(case: "ExplainContext") -> Advice:
         return Advice(
             closest, actions, remedy, format_normal_form_difference("the action", action, closest) if closest else ""
         )
-    advice = f"{format_guess_hint(closest)} an operator can allow `{action}` beside it" if closest else ""
+    advice = f"{format_guess_hint(closest)} an operator can also allow `{action}`" if closest else ""
     return Advice(closest, actions, remedy, advice)
 
 
@@ -76,7 +76,7 @@ def _advise_on_undeclared_arguments(case: "ExplainContext") -> Advice:
     remedy = operator_commands.format_set_command(grant.id, "arg", words if is_complete else [])
     near = format_guess_hint(find_closest_word(names[0], tuple(grant.args))) if names else ""
     known = (f"the arguments {format_first_values(list(grant.args))}",) if grant.args else ()
-    advice = "leave it out; an operator can declare it in `args`, an object by `const` or `enum`"
+    advice = "leave the argument out; an operator can declare it in `args` (an object by `const` or `enum`)"
     return Advice(
         "", known, remedy or operator_commands.format_program_command("edit", grant.id), f"{near} {advice}".strip()
     )
@@ -100,7 +100,7 @@ def _advise_on_path(case: "ExplainContext") -> Advice:
         return Advice("", usable, advice="name a path, as with `--path P`")
     paths = [verdict.resolved for verdict in denied if verdict.resolved is not None]
     if reason := next((resolved.protected_reason for resolved in paths if resolved.protected_reason), ""):
-        what = "what cannot be resolved" if "cannot be resolved" in reason else "what governs grants"
+        what = "a path that cannot be resolved" if "cannot be resolved" in reason else "files that govern grants"
         return Advice(advice=f"no grant may allow access to {what}")
     if len(paths) < len(denied):
         return Advice("", usable, advice="give a path as a string, or several as an array of strings")
@@ -126,7 +126,7 @@ def advise_declaring_paths(case: "ExplainContext") -> Advice:
     texts = [name for name in alike if name not in grant.args and isinstance(args[name], str) and "=" not in name]
     words = [f"{name}=string,format=path" for name in texts[:MOST_PATHS]]
     remedy = operator_commands.format_set_command(grant.id, "arg", words)
-    return Advice(remedy=remedy, advice="an operator can declare what looks like a path" if remedy else "")
+    return Advice(remedy=remedy, advice="an operator can declare the argument that looks like a path" if remedy else "")
 
 
 def _did_you_mean_scope_text(closest: str, paths: "list[ResolvedPath]") -> str:
@@ -139,7 +139,9 @@ def _did_you_mean_scope_text(closest: str, paths: "list[ResolvedPath]") -> str:
 def _no_scope_helps_text(paths: "list[ResolvedPath]") -> str:
     """Say why no scope can let these paths in."""
     if any(find_path_syntax_problem(resolved.given) for resolved in paths):
-        return "no scope can cover a path written like this: write it relative to the root or the working directory"
+        return (
+            "no scope can cover a path written like this; write the path relative to the root or the working directory"
+        )
     if any(resolved.error for resolved in paths):
         return "no scope can cover a path that cannot be resolved"
     if any(resolved.normalized is None or resolved.resolved_inside is None for resolved in paths):
@@ -153,7 +155,9 @@ def _advise_on_approval(case: "ExplainContext") -> Advice:
     remedy = operator_commands.format_approve_command(case.decision)
     return Advice(
         remedy=remedy,
-        advice="wait for it with `check --wait 300`" if remedy else operator_commands.make_approval_hint(case.decision),
+        advice="wait for the answer with `check --wait 300`"
+        if remedy
+        else operator_commands.make_approval_hint(case.decision),
     )
 
 
@@ -167,7 +171,9 @@ def _advise_on_rate(case: "ExplainContext") -> Advice:
     seconds = budget.retry_after_seconds
     left = (f"a cost of at most {budget.remaining} now",) if budget.remaining else ()
     remedy = operator_commands.format_program_command("rate", "reset", grant.id, case.request.action)
-    return Advice(f"in {seconds:.1f} seconds", left, remedy, f"wait for it with `check --wait {int(seconds) + 1}`")
+    return Advice(
+        f"in {seconds:.1f} seconds", left, remedy, f"wait for the budget with `check --wait {int(seconds) + 1}`"
+    )
 
 
 ADVISERS: "dict[str, Callable[[ExplainContext], Advice]]" = dict(

@@ -96,10 +96,10 @@ def _explain_arguments(case: ExplainContext) -> "Iterator[RuleStep]":
     sentence = [
         *([f"{_names_text(known)} as declared"] if known else []),
         *([f"{_names_text(free)} not declared, so any value is allowed"] if free else []),
-        *([f"{_names_text(paths)} left to the path rule"] if paths else []),
+        *([f"{_names_text(paths)} decided by the path rule"] if paths else []),
     ]
     pointer = format_json_pointer("args", known[0]) if len(known) == 1 else format_json_pointer("args") if known else ""
-    yield RuleStep("arguments", PASSES, "; ".join(sentence) or "the call has none", pointer)
+    yield RuleStep("arguments", PASSES, "; ".join(sentence) or "the call has no arguments", pointer)
 
 
 def _violation_text(violation: ArgumentViolation) -> str:
@@ -125,7 +125,7 @@ def _explain_paths(case: ExplainContext) -> "Iterator[RuleStep]":
         if count > MOST_PATHS:
             yield RuleStep("path", result, f"and {count - MOST_PATHS} paths more")
     if case.denying_rule == "path" and not counts[DENIES]:
-        yield RuleStep("path", DENIES, "no path was given, and one is required (`--require-path`, or the settings)")
+        yield RuleStep("path", DENIES, "the call names no path, but `--require-path` or the settings require one")
     elif not any(counts.values()):
         unchecked = ", so `fsScope` is not checked" if case.grant.fs_scope else ""
         yield RuleStep("path", PASSES, f"the call names no path{unchecked}", "/fsScope" if unchecked else "")
@@ -199,7 +199,7 @@ def _explain_approval(case: ExplainContext) -> "Iterator[RuleStep]":
     pointer = "/dataClass"
     if kind != "sensitive":
         yield RuleStep(
-            "approval", PASSES, f"`dataClass` is {kind}, which needs none", pointer if kind != "internal" else ""
+            "approval", PASSES, f"`dataClass` is {kind}, which needs no approval", pointer if kind != "internal" else ""
         )
     elif case.denying_rule == "approval":
         why = "a human must approve this very call" if word == "ask" else "no such call is allowed"

@@ -3,6 +3,7 @@
 import os
 import stat
 from errno import ENOENT
+from shlex import quote
 
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
@@ -41,7 +42,9 @@ def read_secret(path: str, *, is_any_owner: bool = False) -> str:
     try:
         descriptor = os.open(path, OPEN_FILE)
     except OSError as error:
-        hint = "start the server first: it creates the file" if error.errno == ENOENT else "it must not be a link"
+        hint = (
+            "start the server first: the server creates this file" if error.errno == ENOENT else "it must not be a link"
+        )
         raise NotDoneError(f"`{path}` cannot be read: {format_os_error(error)}", hint) from None
     try:
         status = os.fstat(descriptor)
@@ -49,7 +52,7 @@ def read_secret(path: str, *, is_any_owner: bool = False) -> str:
         if not stat.S_ISREG(status.st_mode) or is_owner_wrong or status.st_mode & _OTHERS:
             raise NotDoneError(
                 f"`{path}` must be a file of yours that nobody else can read",
-                "run `chmod 600` on it, or remove it: it is created again",
+                f"run `chmod 600 {quote(path)}`, or remove the file: the next start creates it again",
             )
         secret = read_up_to(descriptor, MAX_LENGTH + 1).strip().decode("latin-1")
     finally:
@@ -57,6 +60,6 @@ def read_secret(path: str, *, is_any_owner: bool = False) -> str:
     if not (MIN_LENGTH <= len(secret) <= MAX_LENGTH and secret.isascii() and secret.isprintable()):
         raise NotDoneError(
             f"`{path}` must hold {MIN_LENGTH} to {MAX_LENGTH} printable ASCII characters",
-            "remove it: it is created again",
+            "remove the file: the next start creates it again",
         )
     return secret

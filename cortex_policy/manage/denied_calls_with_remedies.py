@@ -80,7 +80,7 @@ class Remedies:
     def _find(self, data: "dict[str, Any]") -> tuple[str, str]:
         reason, grant_id = data["reason"], data["grant"]
         if grant_id == DECIDED_BY_RULES:
-            return self._command("hook", "edit"), "the rules of agents' hooks deny it"
+            return self._command("hook", "edit"), "the rules of agents' hooks deny the call"
         if reason in (RATE_LIMITED, STOPPED, APPROVAL_REQUIRED):
             return self._of_moment(reason, data)
         if reason in _BY_GRANT:
@@ -88,10 +88,8 @@ class Remedies:
         if reason == GRANT_INVALID:
             return self._command("edit", grant_id), _DAMAGED
         if reason == STAMP_MISMATCH:
-            return self._command(
-                "stamp", "write"
-            ), "look first at what differs, with `cortex-policy diff --against stamp`"
-        return self._command("doctor"), "it says what is wrong and how to fix it"
+            return self._command("stamp", "write"), "first look at the change with `cortex-policy diff --against stamp`"
+        return self._command("doctor"), "this command says what is wrong, and how to fix it"
 
     def _of_moment(self, reason: str, data: "dict[str, Any]") -> tuple[str, str]:
         """Return what would have helped against a rate, a stop, or a lack of approval at that moment."""
@@ -102,10 +100,10 @@ class Remedies:
         if reason == STOPPED:
             return (self._command("resume"), "") if self._is_stopped else ("", "the stop has ended")
         if self._settings.sensitive == "ask":
-            return "", "a human can approve it when it is asked for again"
+            return "", "a human can approve the call when the caller asks again"
         return self._command(
             "config", "get", "sensitive"
-        ), "the setting `sensitive` denies it; this says where it is set"
+        ), "the setting `sensitive` denies the call; this command says where `sensitive` is set"
 
     def _of_grant(self, data: "dict[str, Any]") -> tuple[str, str]:
         """Return the command that adds to the grant what the call lacks."""
@@ -118,18 +116,20 @@ class Remedies:
         with SharedSteps() as steps:
             missing = find_missing_permissions_or_why_not(grant, data, self._settings)
             if steps.is_used_up:
-                return "", "its patterns take too long"
+                return "", "the patterns of the grant take too long"
         if isinstance(missing, MissingPermissions):
             return self._add(grant, missing)
         if data["action"] not in grant.actions:  # its arguments may be denied still: the log does not hold them
             command = self._in_root(format_set_command(grant.id, "allow", [data["action"]]))
-            return command, "" if has_full_args(data) else "the log does not say whether its arguments would be allowed"
+            return command, "" if has_full_args(
+                data
+            ) else "the log does not say whether the arguments of the call would be allowed"
         command = self._command("edit", grant.id) if data["reason"] == ARGUMENT_NOT_ALLOWED else ""
         return command, missing if has_full_args(data) else f"{missing}; {FULL_ARGS_HINT}"
 
     def _add(self, grant: Grant, missing: MissingPermissions) -> tuple[str, str]:
         if missing == MissingPermissions():
-            return "", "the grant allows it by now"
+            return "", "the grant allows the call now"
         if missing.arguments:
             names = ", ".join(f"`{one.name}`" for one in missing.arguments)
             return self._command("edit", grant.id), f"change the declaration of {names}"

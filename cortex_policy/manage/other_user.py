@@ -54,7 +54,7 @@ def run_function_in_child_as_user(
     `guard` calls the command in the child, prints its errors, and returns the code.
     """
     if os.geteuid() != ROOT_USER:
-        raise NotDoneError("only root can act as another user", "run the command as that user, with `sudo -u`")
+        raise NotDoneError("only root can act as another user", "run the command with `sudo -u USER`")
     _load_modules()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 MAX_SUGGESTIONS = 100
 _MAX_TEXT_BYTES = 1 << 19  # bytes of grants that are written and compared before the last change
 TOO_MANY_CHANGES = "there are more changes than are suggested at once; those for the most calls come first"
-TOO_WIDE = "its paths lie in too many directories for a narrow scope"
+TOO_WIDE = "the paths of the calls lie in too many directories for a narrow scope"
 
 
 class Suggestion(Value):

@@ -122,8 +122,8 @@ def find_group_writer_problems(root: Root, files: list[str], known: "Container[s
         if others:
             named = ", ".join(f"`{name}`" for name in others[:MAX_NAMED])
             more = f" and {len(others) - MAX_NAMED} more" if len(others) > MAX_NAMED else ""
-            message = f"{named}{more} can change it: the group {gid} may write it, and has these members"
-            hint = f"take that from the group with `{_fix_command('chmod go-w', root.path, [path])}`"
+            message = f"{named}{more} can change the file: the group {gid} may write it, and has these members"
+            hint = f"take this right from the group with `{_fix_command('chmod go-w', root.path, [path])}`"
             yield make_file_problem(make_path_relative_if_below_cwd(path), "file-unsafe", message, hint)
 
 

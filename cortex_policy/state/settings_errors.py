@@ -81,7 +81,7 @@ def make_wrong_variable_error(variable: str, text: str, setting: Setting | None)
         return make_invalid_settings_error(variable, "unknown setting", _variable_hint(variable))
     what = f"it is {quote_value(text)}" if text else "it is empty"
     return make_invalid_settings_error(
-        variable, what, f"it must be {setting.expected}; unset it to use the other sources"
+        variable, what, f"it must be {setting.expected}; unset the variable to use the other sources"
     )
 
 
@@ -89,7 +89,9 @@ def _variable_hint(variable: str) -> str:
     """Return a hint at the variable that was meant; only the part after the common prefix is compared."""
     words = {name.removeprefix(_PREFIX): name for name in (*map_settings_by_variable_name(), f"{_PREFIX}ROOT")}
     close = find_closest_word(variable.removeprefix(_PREFIX), list(words))
-    return format_guess_hint(words.get(close, "")) or "unset it; `cortex-policy config list` shows all settings"
+    return (
+        format_guess_hint(words.get(close, "")) or "unset the variable; `cortex-policy config list` shows all settings"
+    )
 
 
 def make_known_name_hint(word: str, known: "Iterable[str]") -> str:

@@ -66,8 +66,8 @@ def test_a_request_is_counted_only_if_it_says_so(consume: bool) -> None:
         ({"action": {"name": ["read"]}}, "`action.name` must be a string"),
         ({"context": []}, "`context` must be an object"),
         ({"context": {"consume": "yes"}}, "`context.consume` must be true or false"),
-        ({"consume": True}, "`consume` counts nothing"),
-        ({"context": {"Consume": True}}, "`Consume` counts nothing"),
+        ({"consume": True}, "`consume` has no effect here"),
+        ({"context": {"Consume": True}}, "`Consume` has no effect here"),
         ({"evaluations": {}}, "`evaluations` must be an array"),
     ],
 )

@@ -131,8 +131,8 @@ def test_an_operator_learns_how_to_declare_an_argument_that_looks_like_a_path() 
 
 @pytest.mark.parametrize(("args", "remedy", "hint"), [
     ({"line": 3, "q": "x", "dry": True, "at": 1.5}, "set git --arg line=integer --arg q=string --arg dry=boolean --arg at=number", "did you mean `lines`?"),
-    ({"out": "/srv/x", "log_file": "docs/x"}, "set git --arg out=string,format=path", "leave it out"),
-    ({"o": {"a": 1}}, "edit git", "leave it out"), ({"q": "x", "o": [1]}, "edit git", "leave it out"), ({"a=b": 1}, "edit git", "leave it out"),
+    ({"out": "/srv/x", "log_file": "docs/x"}, "set git --arg out=string,format=path", "leave the argument out"),
+    ({"o": {"a": 1}}, "edit git", "leave the argument out"), ({"q": "x", "o": [1]}, "edit git", "leave the argument out"), ({"a=b": 1}, "edit git", "leave the argument out"),
 ])  # fmt: skip
 def test_an_undeclared_argument_is_declared_by_the_suggested_command(
     args: dict[str, Any], remedy: str, hint: str
@@ -146,7 +146,7 @@ def test_an_undeclared_argument_is_declared_by_the_suggested_command(
 
 def test_a_likely_typo_is_questioned_before_it_is_allowed() -> None:
     """A word that was mistyped is no reason to allow it; what reads like nothing is not asked about."""
-    assert explained("tre")[0].advice == "did you mean `tree`? an operator can allow `tre` beside it"
+    assert explained("tre")[0].advice == "did you mean `tree`? an operator can also allow `tre`"
     assert (
         explained("tree", None, at("Docs/x"))[0].advice == "did you mean a path in `docs`? upper and lower case matter"
     )
@@ -196,7 +196,7 @@ DENIALS: list[tuple[dict[str, Any], tuple[str, str, int], tuple[str, tuple[str, 
     ({"args": {"path": 3}}, ("path", "argument `path` is neither a path nor an array of paths", 24), ("", ("docs", "packages/a"), "")),
     ({"args": {"path": "docs"}}, ("path", "`docs` was not resolved", 24), ("", ("docs", "packages/a"), "")),
     ({"settings": Settings(require_path=True)},
-     ("path", "no path was given, and one is required (`--require-path`, or the settings)", 0),
+     ("path", "the call names no path, but `--require-path` or the settings require one", 0),
      ("", ("docs", "packages/a"), "")),
     ({"settings": Settings(sensitive="ask")},
      ("approval", "`dataClass` is sensitive, and the setting `sensitive` is `ask`: a human must approve this very call", 20),

@@ -183,7 +183,7 @@ def _print_if_overridden(target: "SettingsFile", effective: "EffectiveSetting | 
     if effective is not None and (winner := effective.effective).place != target.place:
         typer.echo(
             format_message_line(
-                f"note: {_source_text(winner)} says `{format_setting_as_typed(winner.value)}`, and that counts"
+                f"note: the value in force is `{format_setting_as_typed(winner.value)}`, from {_source_text(winner)}"
             ),
             err=True,
         )

@@ -91,7 +91,7 @@ def set_grant(
     from cortex_policy.manage.editing.set_fields import GrantEdit  # noqa: PLC0415
 
     if edit == GrantEdit():
-        raise UsageError("say what to set", "see `cortex-policy set --help`")
+        raise UsageError("nothing to set is named", "name a field, such as `--rate 60`; see `cortex-policy set --help`")
     policy_root = find_inner_root(root)
     if dry_run:
         write_result.print_preview(policy_root, plans.preview_edit_grant(policy_root, grant_id, edit), json=json)

@@ -216,7 +216,7 @@ def wait(
             typer.echo("\n".join(lines))
         return
     if version is None:
-        raise UsageError("`stamp wait` takes `--version N`, `--reader NAME`, or both")
+        raise UsageError("`stamp wait` needs `--version N`, `--reader NAME`, or both")
     stamp = stamp_wait.wait_until_stamp_has_version(policy_root, version, timeout)
     if json:
         print_json({"stamp": _stamp_to_json(stamp)})

@@ -54,8 +54,8 @@ def init_or_update_cases(grant_id: str, options: CaseRunOptions) -> int:
     from cortex_policy.manage.cases.regeneration import update_cases  # noqa: PLC0415
 
     if options != CaseRunOptions(root=options.root, json=options.json, update=options.update):
-        hint = "use only `--update`, `--root` and `--json` with it"
-        raise UsageError("`--init` writes a case file, and runs no cases", hint)
+        hint = "use `--init` only with `--update`, `--root` and `--json`"
+        raise UsageError("`--init` runs no cases, so options for running cases cannot be used", hint)
     result = (update_cases if options.update else begin_cases)(find_inner_root(options.root), grant_id)
     percent = compute_coverage_percent([result.coverage])
     if options.json:

@@ -22,7 +22,7 @@ def parse_report_destinations(words: list[str], formats: "Iterable[str]") -> dic
         if name not in known:
             raise UsageError(f"unknown format `{name}`", f"the formats are {', '.join(known)}")
         if name in destinations or (equals and not file) or file in destinations.values():
-            hint = f"give each of them except one a file, as in `--output {known[-1]}=report`"
+            hint = f"only one format can do without a file; give the others a file, as in `--output {known[-1]}=report`"
             raise UsageError(f"`--output {word}`: each format and each place can be named only once", hint)
         destinations[name] = file
     return destinations

@@ -9,7 +9,7 @@ _STARTERS = frozenset((
     "unbuffer", "busybox", "toybox", "timeout", "uv", "poetry", "pipenv", "run", "then", "do", "!",
     "if", "while", "until", "elif", "else", "coproc",
 ))  # fmt: skip
-UNREADABLE = "the command cannot be read: a quote or a parenthesis has no end, or too many are in each other"
+UNREADABLE = "the command cannot be read: a quote or a parenthesis has no end, or they are nested too deep"
 _APPENDING = frozenset(("xargs", "parallel"))
 _VERSION = "0123456789.-"
 PROGRAM_NAMES = ("cortex-policy", "cortex_policy")
@@ -33,7 +33,7 @@ def find_forbidden_command_denial_text(command: str) -> str:
         return "the command holds a NUL"
     if may_run_changing_subcommand(command):
         allowed = ", ".join(sorted(READING))
-        return f"the command may change what checks this call; that program may only be run with: {allowed}"
+        return f"the command may change the program that checks this call; this program may only be run with: {allowed}"
     return _open_shell_denial_text(command)
 
 
@@ -41,8 +41,8 @@ def _open_shell_denial_text(command: str) -> str:
     try:
         if starts_interactive_shell(command):
             return (
-                "the command starts a shell, an interpreter or another program that takes commands, and no hook would"
-                " see what that reads; give it a script, a command or a file, and put quotes around variables"
+                "the command starts a shell, an interpreter or another program that reads commands, and no hook"
+                " sees what that program reads; give it a script, a command or a file, and put quotes around variables"
             )
     except ShellSyntaxError:
         if "*** begin patch" not in command.casefold():  # its quotes are those of a patch

@@ -158,7 +158,7 @@ def _check_texts(
 def _name_problems(above: "Keys", rule: "Members", texts: "Texts") -> list[HooksTomlProblem]:
     problems = []
     if not rule.get("tools") and not rule.get("mcp"):
-        message = "it names no tool, so it matches no call"
+        message = "the rule names no tool, so it matches no call"
         problems.append(HooksTomlProblem(above, WRONG_RULE, message, "add `tools = [...]` or `mcp = [...]`"))
     for index, name in texts.get("mcp", ()):
         server, slash, tool = name.partition("/")
@@ -197,7 +197,7 @@ def _decision_problems(above: "Keys", rule: "Members") -> list[HooksTomlProblem]
     if "decide" in rule:
         for key in ("grant", *_OF_GRANTS):
             if key in rule:
-                message = f"`{key}` has no effect beside `decide`"
+                message = f"`{key}` has no effect, because the rule has `decide`"
                 yield_hint = "remove one of the two"
                 return [HooksTomlProblem((*above, key), WRONG_RULE, message, yield_hint, at_key=True)]
         if "subagents" in rule and rule["decide"] == PASS:
@@ -206,7 +206,7 @@ def _decision_problems(above: "Keys", rule: "Members") -> list[HooksTomlProblem]
         return []
     grant = rule.get("grant")
     if grant is None:
-        message = "it has neither a grant nor `decide`"
+        message = "the rule has neither a grant nor `decide`"
         return [
             HooksTomlProblem(
                 above, WRONG_RULE, message, 'add `grant = "ID"` and `action = "..."`, or `decide = "deny"`'
@@ -232,7 +232,7 @@ def _action_problems(above: "Keys", rule: "Members") -> list[HooksTomlProblem]:
     name = action.removeprefix(INPUT_ACTION).removesuffix("}")
     is_input = action.startswith(INPUT_ACTION) and action.endswith("}") and bool(name)
     if is_input and name in (rule.get("ignore") or ()):
-        return [HooksTomlProblem(keys, WRONG_RULE, f"`{name}` is ignored, so it cannot be the action")]
+        return [HooksTomlProblem(keys, WRONG_RULE, f"the input `{name}` is in `ignore`, so it cannot be the action")]
     if ("{" in action or "}" in action) and (not is_input or "{" in name or "}" in name):
         hint = "an action is a word, `{tool}` or `{input.NAME}`"
         return [HooksTomlProblem(keys, WRONG_VALUE, f"`{action}` is not an action", hint)]
@@ -256,7 +256,9 @@ def _ignore_problems(above: "Keys", texts: "Texts") -> list[HooksTomlProblem]:
         keys = (*above, "ignore", index)
         if find_path_condition_of_name(name) != NEVER:
             message = f"`{name}` cannot be ignored: its name says that it is a path"
-            problems.append(HooksTomlProblem(keys, IGNORED_PATH, message, "remove it: a path is always judged"))
+            problems.append(
+                HooksTomlProblem(keys, IGNORED_PATH, message, "remove the name from `ignore`: a path is always judged")
+            )
         elif any(label_leads_through_member(label, name) for label in labels):
             message = f"`{name}` is in `ignore`, but another key of the rule uses it"
             problems.append(HooksTomlProblem(keys, WRONG_RULE, message, "remove it from one of the two"))

@@ -138,7 +138,7 @@ class _ChainVerifier:
         """End a file: the lines after its last chained line are covered by no digest."""
         for number, fault, kind in self._aside:
             if kind == EVENT and (self._before or self._ended):
-                self._add_break(number, number, "has no digest, and comes after lines that do")
+                self._add_break(number, number, "has no digest, and comes after lines with a digest")
             elif fault:
                 self._add_break(number, number, fault)
             elif kind == TORN:
@@ -152,7 +152,7 @@ class _ChainVerifier:
         """Return what was found; an expected digest that no line has is one more break."""
         if self._expected is not None and not self._is_met:
             self._add_break(
-                self._number, self._number, f"is the last, and none has the digest {PREFIX}{self._expected}"
+                self._number, self._number, f"is the last line, and no line has the digest {PREFIX}{self._expected}"
             )
         return VerifyResult(
             files, self._lines, self._chained, self._counts[EVENT], self._counts[TORN], self._counts[OTHER],
@@ -210,14 +210,16 @@ class _ChainVerifier:
             return False
         for number, _, kind in self._aside:
             if kind == EVENT:
-                self._add_break(number, number, "has no digest, and is between lines that do")
+                self._add_break(number, number, "has no digest, and is between lines with a digest")
         return True
 
     def _start_chain_or_note_break(self, part: bytes, digest: str) -> None:
         """Check a line that does not continue the chain: it starts a new chain, or is a break."""
         follows, first = parse_followed_digest_or_none(part), self._aside[0][0] if self._aside else self._number
         if follows is None:
-            self._add_break(first, self._number, _BROKEN if self._before else "goes on from lines that are missing")
+            self._add_break(
+                first, self._number, _BROKEN if self._before else "does not begin the log: lines before it are missing"
+            )
         elif sha256(part).hexdigest() != digest:
             self._add_break(first, self._number, "was changed")
         elif self._before:

@@ -59,7 +59,9 @@ def _generate_again(root: Root, grant_id: str, data: bytes) -> tuple[FirstCases,
     beside = CaseFile(old.file, grant_id, tree=old.tree if own_cases else FileTree(), cases=own_cases)
     generated = generate_case_file(subject.grant, old.file, beside)
     for error in generated.tree.find_errors():
-        raise NotDoneError(f"`{old.file}`: `[tree]` does not fit the grant any more: {error}", "change it by hand")
+        raise NotDoneError(
+            f"`{old.file}`: `[tree]` does not fit the grant any more: {error}", "change `[tree]` by hand"
+        )
     every = CaseFile(old.file, grant_id, tree=generated.tree, cases=(*generated.cases, *own_cases))
     cover = measure_coverage(subject.grant, subject.file, [run_case_file(every, subject).passed_cases])
     is_complete = old.is_complete and not cover.unmet

@@ -33,7 +33,7 @@ def examine_pre_commit_hooks(root: Root) -> CheckResult:
     text = read_pre_commit_configuration_or_empty(top)
     missing = [hook.id for hook in PRE_COMMIT_HOOKS if f"id: {hook.id}" not in text]
     if len(missing) == len(PRE_COMMIT_HOOKS):
-        return CheckResult(NAME, OK, f"`{top}/{CONFIGURATION}` has none of them")
+        return CheckResult(NAME, OK, f"`{top}/{CONFIGURATION}` has none of the hooks")
     if missing:
         message = f"`{top}/{CONFIGURATION}` lacks {', '.join(missing)}"
         return CheckResult(NAME, WARNING, message, f"cortex-policy init --pre-commit{format_root_option(root)}")
@@ -62,5 +62,7 @@ def _check_git_hook(top: str) -> CheckResult:
         return CheckResult(NAME, WARNING, trial.output.partition("\n")[0], tried=trial.tried)
     hook = os.path.join(top, trial.output, PROGRAM)
     if os.access(hook, os.X_OK):
-        return CheckResult(NAME, OK, f"`{hook}` runs them before each commit", tried=trial.tried)
-    return CheckResult(NAME, WARNING, f"`{hook}` is missing: they do not run", f"{PROGRAM} install", trial.tried)
+        return CheckResult(NAME, OK, f"`{hook}` runs the hooks before each commit", tried=trial.tried)
+    return CheckResult(
+        NAME, WARNING, f"`{hook}` is missing, so the hooks do not run", f"{PROGRAM} install", trial.tried
+    )

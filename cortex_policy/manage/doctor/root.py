@@ -102,7 +102,7 @@ def _check_grants(root: Root) -> CheckResult:
         return CheckResult("grants", PROBLEM, message, f"cortex-policy validate{format_root_option(root)}")
     if not rows:
         command = f"cortex-policy new ID{format_root_option(root)}"
-        return CheckResult("grants", PROBLEM, f"there are none in `{root.tools_path}`", command)
+        return CheckResult("grants", PROBLEM, f"there are no grants in `{root.tools_path}`", command)
     return CheckResult("grants", OK, f"{len(rows)} can be loaded")
 
 

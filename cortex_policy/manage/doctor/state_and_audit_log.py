@@ -43,7 +43,11 @@ def examine_state_and_audit_log(settings: Settings, denials: GlobalDenials) -> "
 
 
 def _audit_text(settings: Settings) -> str:
-    return "it is off" if settings.audit_file is None else f"`{settings.audit_file}` can be written"
+    return (
+        "there is no audit log: `audit.file` is not set"
+        if settings.audit_file is None
+        else f"`{settings.audit_file}` can be written"
+    )
 
 
 def _check_lock(state_dir: str) -> CheckResult:

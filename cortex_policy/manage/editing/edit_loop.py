@@ -174,7 +174,7 @@ class _EditLoop:
 def _background_editor_error() -> NotDoneError:
     """Return the error for an editor that ended at once without a change: it may still have the text open."""
     hint = (
-        "if you closed the editor, there is nothing to do; if it runs in the background, tell it to wait, as in "
-        "`EDITOR='code --wait'`"
+        "if you closed the editor, there is nothing to do; if the editor runs in the background, tell it to wait, "
+        "as in `EDITOR='code --wait'`"
     )
     return NotDoneError(ENDED_AT_ONCE, hint)

@@ -39,7 +39,7 @@ def make_missing_grant_error(root: Root, grant_id: str) -> Exception:
         read_grant(root, grant_id)  # its error names the ids that exist
     except GrantError as error:
         return error
-    return NotDoneError(f"`{grant_id}` was created just now", "look at it, then try again")
+    return NotDoneError(f"`{grant_id}` was created just now", "look at the file, then run the command again")
 
 
 def make_existing_grant_error(root: Root, grant_id: str) -> NotDoneError:

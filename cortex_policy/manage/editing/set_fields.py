@@ -75,7 +75,7 @@ def _check_edit(edit: GrantEdit) -> None:
     if edit.rate is not None and edit.rate < 1:
         raise UsageError(
             "a rate is an integer of at least 1",
-            "a grant without actions allows no call, and `cortex-policy stop` denies those of all grants",
+            "to allow no call of a grant, remove its actions; `cortex-policy stop` denies the calls of all grants",
         )
     if edit.tool == "":
         raise UsageError("the name of a tool is empty")

@@ -102,7 +102,9 @@ def preview_undo(root: Root, request: UndoRequest) -> UndoResult:
     with open_grants_read_only(root) as files:
         stamp = read_supported_stamp_or_none(files.policy)
         if stamp is not None and stamp.pending:
-            raise NotDoneError("a write is running, or was interrupted; then the next write finishes it", "try again")
+            raise NotDoneError(
+                "a write is running, or was interrupted; an interrupted write is finished by the next one", "try again"
+            )
         plan = _plan_undo(stamp, request, files)
     settings = load_settings_for_grant_comparison(root.path)
     return UndoResult(plan.version, tuple(step.preview(settings) for step in plan.steps), plan.is_of_hand_edits)

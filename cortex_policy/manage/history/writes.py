@@ -169,7 +169,7 @@ def _require_undoable(root: Root, entry: HistoryEntry, later: "Mapping[str, int]
     """Return the entry; raise NotDoneError if a later write must be undone first, or the text before is not known."""
     for other in entry.ids:
         if other in later:
-            hint = f"undo that first with `cortex-policy undo {other}{format_root_option(root)}`"
+            hint = f"undo the later write first with `cortex-policy undo {other}{format_root_option(root)}`"
             raise NotDoneError(
                 f"version {entry.version} also wrote `{other}`, which version {later[other]} wrote again", hint
             )

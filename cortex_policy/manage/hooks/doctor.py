@@ -60,7 +60,9 @@ def _check_settings(status: AgentStatus, environment: "Mapping[str, str]") -> "I
     except NotDoneError as error:
         yield make_error_result("environment", error)
     for variable in _before_the_line(environment):
-        message = f"`{variable}` is set: Bash acts on it before it reads the line of a hook, and may not run that"
+        message = (
+            f"`{variable}` is set: Bash reads this variable before the line of a hook, and may then not run the line"
+        )
         yield CheckResult("environment", WARNING, message, f"unset {variable}")
     if agent == "claude":
         yield examine_claude_version()

@@ -57,7 +57,7 @@ def check_no_settings_in_environment(environment: "Mapping[str, str]") -> None:
         words = join_words_that_fit(tuple(f"`{name}`" for name in sorted(names)))
         raise NotDoneError(
             f"the hook ignores settings in the environment: {words}",
-            "unset them; `cortex-policy config set` writes settings that the hook sees",
+            "unset these variables; `cortex-policy config set` writes settings that the hook sees",
         )
     directory, usual = (
         find_system_and_user_settings_directories()[1],

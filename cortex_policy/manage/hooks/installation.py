@@ -74,7 +74,7 @@ def check_json_syntax_for_agent(target: HookTarget, text: str) -> None:
     for kind, offset in parse_jsonc(text).non_json_parts:
         if kind not in _TAKES.get(target.agent, ()):
             line, _ = find_line_and_column(text, offset)
-            message = f"it has {kind} in line {line}, so {AGENT_FILES[target.agent].title} ignores all of it"
+            message = f"it has {kind} in line {line}, so {AGENT_FILES[target.agent].title} ignores the whole file"
             raise NotDoneError(message, "write plain JSON")
 
 
@@ -125,4 +125,4 @@ def _add_file_to_error(target: HookTarget, error: Exception) -> NotDoneError:
     """Return an error about the text of a file with the name of the file."""
     if isinstance(error, NotDoneError):
         return NotDoneError(f"`{target.file}`: {error.detail}", error.hint)
-    return NotDoneError(f"`{target.file}`: {error}", "correct the file first: the agent cannot read it either")
+    return NotDoneError(f"`{target.file}`: {error}", "correct the file first: the agent also cannot read it")

@@ -49,7 +49,7 @@ def add_hook_entry_to_text(text: str | None, event: str, entry: object, others: 
     for key, value in others.items():
         if not _has_member(document, root, key, value):
             member = f'"{key}": {json.dumps(value)}'
-            raise NotDoneError(f"it has no `{member}`, so the hook would not run", "add that first")
+            raise NotDoneError(f"it has no `{member}`, so the hook would not run", "add this member first")
     hooks = find_member_or_none(root, HOOKS_KEY)
     if hooks is None:
         return _insert_value(document, root, HOOKS_KEY, {event: [entry]})

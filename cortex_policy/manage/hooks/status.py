@@ -24,7 +24,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_TRUST_IT = {"codex": "trust it in `/hooks`", "copilot": "start it in that folder, and confirm that you trust it"}
+_TRUST_IT = {
+    "codex": "trust the line in `/hooks`",
+    "copilot": "start the agent in that folder, and confirm that you trust the folder",
+}
 _NAME = b"cortex"  # of this program in a settings file
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _GRANT_NOT_FOUND = GrantError(GRANT_NOT_FOUND, "")
 _PLAIN_PATH_MEMBERS = set(PATH_MEMBERS[:5])  # members of a path without an error
 _SAME_FOR_ANY_TEXT = frozenset(("type", "format", "title", "description"))  # keywords that accept all strings, or none
-TOO_SLOW = UnknowableReason(f"the calls up to it need more than {MAX_SHARED_STEPS:,} steps to match patterns")
+TOO_SLOW = UnknowableReason(f"all calls up to this one need more than {MAX_SHARED_STEPS:,} steps to match patterns")
 MAX_CACHED, _MAX_KEY_BYTES = 20_000, 2048  # answers in the cache, and bytes of a key
 
 

@@ -55,8 +55,8 @@ class UnknowableReason(UndecidedReason):
 
 
 PATH_REQUIRED = UnknowableReason("a path was required then, perhaps by the call itself")
-UNRESOLVED_PATH = UndecidedReason("the log does not say where a path of it leads under these scopes")
-UNKNOWN_APPROVAL = UnknowableReason("nobody knows if it was approved")
+UNRESOLVED_PATH = UndecidedReason("the log does not say where a path of the call leads under these scopes")
+UNKNOWN_APPROVAL = UnknowableReason("it is not known whether the call was approved")
 
 
 def has_full_args(data: "dict[str, Any]") -> bool:
@@ -158,7 +158,7 @@ def _decide_with_names(grant: Grant, data: "dict[str, Any]", settings: Settings)
     if any(accepts_nothing(grant.args, name) for name in declared):
         return ARGUMENT_NOT_ALLOWED
     if settings.undeclared_args != "allow" and len(declared) < len(names):
-        return UndecidedReason("`undeclared_args` depends on its values, which the log does not hold")
+        return UndecidedReason("`undeclared_args` depends on the values of the arguments, which the log does not hold")
     if declared:
         return UndecidedReason(f"argument `{declared[0]}` is declared, and the log does not hold its value")
     return _decide_paths_by_names(grant, names, data["reason"], settings)
@@ -174,9 +174,11 @@ def _decide_paths_by_names(
             return PATH_REQUIRED
         return _decide_approval(grant, recorded, settings)
     if grant.fs_scope:
-        return UndecidedReason("scopes limit its paths, which the log does not hold")
+        return UndecidedReason("scopes limit the paths of the call, which the log does not hold")
     if recorded not in _PASSED_PATHS:
-        return UndecidedReason("the log does not hold its paths, which may lead to what governs grants")
+        return UndecidedReason(
+            "the log does not hold the paths of the call, which may lead to files that govern grants"
+        )
     if settings.require_path:  # an argument that is called `path` may be null, or an empty list
         return UndecidedReason("a path is required, and the log does not say if one was given")
     return _decide_approval(grant, recorded, settings)

@@ -39,7 +39,7 @@ _MAX_DIRECTORIES = 1000
 _MAX_VALUES = 10  # of an `enum`
 _EMPTY_GRANT = Grant("", "-", (), Rate(1), {})
 MAX_TYPED = MAX_MESSAGE_BYTES // 2  # characters of the words of a command that people type
-UNTYPABLE = "its action or its path has characters that cannot be typed"
+UNTYPABLE = "the action or a path of the call has characters that cannot be typed"
 TOO_MANY_GROUPS = "the log holds too many kinds of denied calls"
 RATE_TOO_LOW, NO_GRANT = "rate", "new"
 
@@ -187,7 +187,11 @@ class DenialGrouper:
 
     def _add_without_grant(self, at: float, data: "dict[str, Any]", error: GrantError) -> None:
         if error.reason != GRANT_NOT_FOUND or not is_grant_id(data["grant"]) or not data["action"]:
-            why = "no grant can have this id" if error.reason == GRANT_NOT_FOUND else f"{error.reason.message}: fix it"
+            why = (
+                "no grant can have this id"
+                if error.reason == GRANT_NOT_FOUND
+                else f"{error.reason.message}: fix the grant"
+            )
             self._mark_unfixable(data, why)
             return
         scopes = _scopes_of_unresolved(data)
@@ -234,7 +238,7 @@ def _scopes_of_unresolved(data: "dict[str, Any]") -> tuple[str, ...] | str:
         if not is_path:
             continue
         if given is None or not isinstance(root, str) or not isinstance(cwd, str):
-            return "one of its paths is invalid"
+            return "a path of the call is invalid"
         path, below = collapse_path(given if given.startswith("/") else f"{cwd}/{given}"), root.rstrip("/") + "/"
         relative = path.removeprefix(below) if path.startswith(below) else None
         scopes = find_scopes_for_path_or_why_not(ResolvedPath(argument, given, relative, relative, path))

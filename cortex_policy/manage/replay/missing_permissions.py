@@ -70,7 +70,7 @@ def find_missing_permissions_or_why_not(
         if isinstance(more, str):
             return more
         permissions = more
-    return "too much of it would have to change"
+    return "too much of the grant would have to change"
 
 
 def _with_permissions(grant: Grant, permissions: MissingPermissions) -> Grant:
@@ -104,7 +104,7 @@ def _add_missing(
         return (
             MissingPermissions((action,), permissions.scopes, permissions.arguments)
             if action
-            else "an action has a name"
+            else "the action of the call is empty"
         )
     if answer == ARGUMENT_NOT_ALLOWED and has_full_args(data):
         change = _smallest_change(grant.args, data["args"])
@@ -120,7 +120,11 @@ def _add_missing(
             if isinstance(scopes, str)
             else MissingPermissions(permissions.actions, permissions.scopes + scopes, permissions.arguments)
         )
-    return "a human approves it, not a grant" if answer == APPROVAL_REQUIRED else f"{answer.replace('_', ' ')}"
+    return (
+        "only a human can approve the call, not a grant"
+        if answer == APPROVAL_REQUIRED
+        else f"{answer.replace('_', ' ')}"
+    )
 
 
 def _smallest_change(declarations: "Mapping[str, object]", args: "dict[str, Any]") -> ArgumentChange | str:
@@ -167,7 +171,7 @@ def _find_missing_scopes(grant: Grant, data: "dict[str, Any]") -> tuple[str, ...
             continue
         path = known.get((argument, given)) if given is not None else None
         if path is None:
-            return "one of its paths is invalid"
+            return "a path of the call is invalid"
         if not find_violation_text_of_one_path(grant.fs_scope, path):
             continue
         scopes = find_scopes_for_path_or_why_not(path)
@@ -182,14 +186,14 @@ def find_scopes_for_path_or_why_not(path: ResolvedPath) -> list[str] | str:
     if path.protected_reason:
         return "a path that governs grants is in no scope"
     if why := find_path_syntax_problem(path.given) or path.error:
-        return f"a path of it {why}"
+        return f"a path of the call {why}"
     scopes = []
     for relative in dict.fromkeys((path.normalized, path.resolved_inside)):  # both spellings must be in scope
         if relative is None:
-            return "one of its paths leads out of the root"
+            return "a path of the call leads out of the root"
         scope = relative.rpartition("/")[0] or relative
         if not relative or normalize_scope_or_none(scope) is None or scope.casefold().split("/")[0] == ".cortex":
-            return "only the whole root could be a scope for one of its paths"
+            return "only the whole root could be a scope for a path of the call"
         scopes.append(scope)
     return scopes
 

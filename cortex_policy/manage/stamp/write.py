@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     ]  # prints the change, but not for JSON, and asks; raises if the answer is no
 
 
-_NO_STAMP = "there is no stamp yet: every grant is new to it"
+_NO_STAMP = "there is no stamp yet: every grant counts as new"
 _BROKEN_STAMP = (
-    "the stamp cannot be read: every grant is new to it; after a merge use `cortex-policy stamp merge` instead"
+    "the stamp cannot be read: every grant counts as new; after a merge use `cortex-policy stamp merge` instead"
 )
 
 

@@ -149,7 +149,7 @@ class GrantWriter:
         for name, (old, _) in changes.items():
             if self.grants.read(name) != old:
                 what = "exists already" if old is None else "was changed by hand in the meantime"
-                raise NotDoneError(f"`{name}` {what}", "look at it, then try again")
+                raise NotDoneError(f"`{name}` {what}", "look at the file, then run the command again")
 
     def _commit_changes(
         self,

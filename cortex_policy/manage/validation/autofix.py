@@ -76,7 +76,9 @@ def _fix_other_file(target: "ValidationTarget", fix: "Callable[[bytes], bytes]",
         def verify() -> None:
             """Raise NotDoneError if the file is no longer the one that was fixed."""
             if _read_bytes(directory, name) != old:
-                raise NotDoneError("it has changed in between", "look at it, then try again")
+                raise NotDoneError(
+                    "the file has changed in the meantime", "look at the file, then run the command again"
+                )
 
         replace_file_atomically(directory, name, _fix_bytes(old, fix), verify=verify)
         return NO_STAMP
@@ -88,7 +90,7 @@ def _fix_bytes(old: bytes | None, fix: "Callable[[bytes], bytes]") -> bytes:
     """Return the fixed bytes; raise NotDoneError if there is nothing to fix any more, or no file."""
     new = fix(old) if old is not None else None
     if new is None or new == old:
-        raise NotDoneError("there is nothing to fix in it any more", "it has changed in between: look at it")
+        raise NotDoneError("the file has nothing to fix any more", "it has changed in the meantime: look at the file")
     return new
 
 

@@ -52,10 +52,10 @@ class ScopeChecker:
                 return (
                     ("", "", "")
                     if target == path
-                    else ("scope-link", f"`{target}`", "list what it leads to, or remove the scope")
+                    else ("scope-link", f"`{target}`", "name the target of the link as the scope, or remove the scope")
                 )
             to = target[len(self._root) + 1 :]
-            return "scope-link", to, f"add `{to}` too, if that is meant"
+            return "scope-link", to, f"if the target should be allowed, also add `{to}` as a scope"
         similar = self._find_spelling_in_tree(prefix)
         if similar:
             if to_nfc(similar) == to_nfc(prefix):
@@ -69,7 +69,7 @@ class ScopeChecker:
         return (
             "scope-absent",
             "does not exist in the tree",
-            "make it, or correct its name; a scope is relative to the root",
+            "make the path, or correct its name; a scope is relative to the root",
         )
 
     def _find_spelling_in_tree(self, prefix: str) -> str:

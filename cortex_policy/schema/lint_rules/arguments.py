@@ -56,7 +56,7 @@ def find_slow_or_unmatchable_patterns(subject: "LintSubject") -> "Iterator[Unloc
             try:
                 work.spend(moves)
             except TooMuchWorkError:
-                message = f"the patterns after the one of `{name}` were not searched for slow ones: it takes too long"
+                message = f"the patterns after that of `{name}` were not searched for slow ones: that takes too long"
                 yield UnlocatedProblem(
                     "arg-pattern", message, "use fewer patterns in one grant", format_json_pointer(*steps)
                 )
@@ -103,12 +103,17 @@ def _check_pattern(pattern: str, longest: int) -> tuple[tuple[str, str] | None, 
 
 def _pattern_problem(parsed: "Pattern", longest: int, work: WorkLimit) -> tuple[str, str] | None:
     if is_certainly_unmatchable(parsed, work):
-        return "that no value matches", "every value of the argument is denied; say so with `enum: []` if that is meant"
+        return "that no value matches", "every value of the argument is denied; if you want this, write `enum: []`"
     if exceeds_step_limit_on_repeated_letter(parsed, longest, work):
         what = f"that needs more than {MAX_STEPS:,} steps for a value of {longest:,} characters, which is then denied"
         return what, "use fewer repetitions and alternatives, or give a `maxLength`"
     if value := find_value_slow_to_backtrack(parsed, work):
         shown = f"`{value[:_MAX_SHOWN]}{'...' if len(value) > _MAX_SHOWN else ''}`"
-        what = f"for which engines that backtrack try over {MAX_WAYS:,} ways with {len(value):,} characters, as {shown}"
-        return what, "others who read the grant may hang: let each part match in one way only, and begin with `^`"
+        what = (
+            f"that is slow in engines that backtrack: over {MAX_WAYS:,} ways for {len(value):,} characters, as {shown}"
+        )
+        return (
+            what,
+            "let each part match in one way only, and begin with `^`; else other programs that read the grant may hang",
+        )
     return None

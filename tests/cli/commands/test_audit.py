@@ -50,7 +50,7 @@ def test_a_changed_line_is_named(log: Path) -> None:
     log.write_text("".join(whole.splitlines(keepends=True)[:2]))
     assert run("audit", "verify").stdout.startswith("2 lines: 2 chained\n")
     assert (
-        f"{log}:2: is the last, and none has the digest {head}"
+        f"{log}:2: is the last line, and no line has the digest {head}"
         in run("audit", "verify", "--expect", head, code=1).stdout
     )
     lines = whole.splitlines(keepends=True)

@@ -95,7 +95,7 @@ def test_json_is_one_object(root: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("set", "git"), 2, "say what to set"),
+        (("set", "git"), 2, "nothing to set is named"),
         (("set", "git", "--rate", "0"), 2, "a rate is an integer of at least 1"),
         (("set", "git", "--add-scope", "/docs"), 2, "did you mean `docs`?"),
         (("set", "git", "--data-class", "secret"), 2, "unknown data class `secret`"),

@@ -143,9 +143,13 @@ def test_a_dry_run_writes_nothing() -> None:
 @pytest.mark.parametrize(
     ("agent", "text", "said"),
     [
-        ("claude", '{ // c\n "a": 1}', "it has a comment in line 1, so Claude Code ignores all of it"),
-        ("codex", '{\n"a": [1,]}', "it has a comma before a closing bracket in line 2, so Codex ignores all of it"),
-        ("codex", '\ufeff{"a": 1}', "it has a byte order mark in line 1, so Codex ignores all of it"),
+        ("claude", '{ // c\n "a": 1}', "it has a comment in line 1, so Claude Code ignores the whole file"),
+        (
+            "codex",
+            '{\n"a": [1,]}',
+            "it has a comma before a closing bracket in line 2, so Codex ignores the whole file",
+        ),
+        ("codex", '\ufeff{"a": 1}', "it has a byte order mark in line 1, so Codex ignores the whole file"),
         ("claude", '{"a": 1', "line 1 column 8: expecting `,` or `}`"),
         ("claude", "[]", "it is not an object"),
         ("claude", '{"hooks": []}', "`hooks` is not an object"),

@@ -30,7 +30,7 @@ from cortex_policy.core.hooks.forbidden_commands import (
 def test_a_command_of_cortex_policy_that_changes_something_is_denied(command: str) -> None:
     """Neither grants, nor settings, nor stops, nor hooks."""
     assert may_run_changing_subcommand(command)
-    assert "that program may only be run with: check, diff, " in find_forbidden_command_denial_text(command)
+    assert "this program may only be run with: check, diff, " in find_forbidden_command_denial_text(command)
 
 
 @pytest.mark.parametrize(

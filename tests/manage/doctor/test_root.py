@@ -100,7 +100,7 @@ def test_a_hint_that_is_more_than_a_command_is_in_the_message() -> None:
     """Else it would be lost."""
     os.environ["CORTEX_POLICY_FOO"] = "1"
     one = results()["settings"]
-    said = "`CORTEX_POLICY_FOO`: unknown setting; unset it; `cortex-policy config list` shows all settings"
+    said = "`CORTEX_POLICY_FOO`: unknown setting; unset the variable; `cortex-policy config list` shows all settings"
     assert (one.status, one.message, one.command) == (PROBLEM, said, "")
 
 
@@ -147,7 +147,7 @@ def test_other_members_of_the_owners_group_are_named(monkeypatch: pytest.MonkeyP
         unsafe_files, "find_names_of_group_members", lambda gid: {"mallory"} if gid == CALLER else set()
     )
     one = results()["members"]
-    assert (one.status, "`mallory` can change it" in one.message, one.command.startswith("chmod go-w ")) == (
+    assert (one.status, "`mallory` can change the file" in one.message, one.command.startswith("chmod go-w ")) == (
         WARNING,
         True,
         True,

@@ -146,7 +146,7 @@ def test_a_comma_in_a_name_is_taken_where_names_have_commas() -> None:
 @pytest.mark.parametrize(
     ("wanted", "why", "hint"),
     [
-        (GrantEdit(rate=0), "a rate is an integer of at least 1", "a grant without actions allows no call"),
+        (GrantEdit(rate=0), "a rate is an integer of at least 1", "to allow no call of a grant, remove its actions"),
         (GrantEdit(tool=""), "the name of a tool is empty", ""),
         (GrantEdit(allow=("",)), "the name of an action is empty", ""),
         (GrantEdit(data_class="intern"), "unknown data class `intern`", "did you mean `internal`? classes: public"),

@@ -154,7 +154,7 @@ def test_a_rename_is_undone_as_one_write(stamped_root: Root) -> None:
     set_rate(stamped_root, "x", 9)
     with pytest.raises(NotDoneError, match="version 4 also wrote `x`, which version 5 wrote again") as caught:
         undo(stamped_root, "git")
-    assert caught.value.hint == "undo that first with `cortex-policy undo x`"
+    assert caught.value.hint == "undo the later write first with `cortex-policy undo x`"
     done = undo(stamped_root, to=1)
     assert texts(stamped_root) == before
     assert [step.change.name for step in done.steps] == ["x", "git"]

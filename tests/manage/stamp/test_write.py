@@ -375,7 +375,7 @@ def test_stamp_on_the_command_line_has_its_exit_codes_and_json(root: Path) -> No
     assert json.loads(run("show", "--json").stdout) == {"stamp": None, "warning": None}
     assert run("write").returncode == 3
     done = run("write", "--allow-widening")
-    assert "note: there is no stamp yet: every grant is new to it" in done.stderr
+    assert "note: there is no stamp yet: every grant counts as new" in done.stderr
     assert done.stdout.splitlines()[-1].startswith("version 1, 2 grants, sha256:")
     assert run("verify").returncode == 0
     assert json.loads(run("write", "--json").stdout)["changed"] is False

@@ -390,5 +390,5 @@ def test_members_of_a_group_that_may_write_are_named(own: Path, monkeypatch: pyt
     monkeypatch.chdir(own)
     report = look(root=str(own))
     (one,) = [one for one in report.problems if one.code == "file-unsafe"]
-    assert one.message == f"`mallory` can change it: the group {CALLER} may write it, and has these members"
-    assert one.hint == "take that from the group with `chmod go-w .cortex/policy/tools/git.json`"
+    assert one.message == f"`mallory` can change the file: the group {CALLER} may write it, and has these members"
+    assert one.hint == "take this right from the group with `chmod go-w .cortex/policy/tools/git.json`"
