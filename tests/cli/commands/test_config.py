@@ -26,7 +26,7 @@ def test_a_setting_is_set_seen_hidden_and_unset(root: Path, mine: Path) -> None:
     assert run("config", "get", "sensitive").stdout == "deny\n"
     assert f"sensitive\tdeny\tproject: {project}\task (user: {mine})\n" in run("config", "list").stdout
     hiding = run("config", "set", "sensitive", "allow", "--allow-widening")
-    assert hiding.stderr == f"note: `{project}` says `deny`, and that counts\n"
+    assert hiding.stderr == f"note: the value in force is `deny`, from `{project}`\n"
     assert "removed `sensitive` from `" in run("config", "unset", "sensitive", "--project", "--allow-widening").stdout
     assert "nothing to do: `sensitive` is not set in `" in run("config", "unset", "sensitive", "--project").stdout
     assert run("config", "get", "sensitive", CORTEX_POLICY_SENSITIVE="ask").stdout == "ask\n"

@@ -135,7 +135,7 @@ def test_the_command_frees_a_budget(root: Path) -> None:
     )
     run("check", "once", "a")
     said = rows(run("explain", "once", "a").stdout)
-    assert said["hint"].startswith("wait for it with `check --wait ")
+    assert said["hint"].startswith("wait for the budget with `check --wait ")
     assert said["operator"] == "cortex-policy rate reset once a"
     run("rate", "reset", "once", "a", "--yes")
     assert run("explain", "once", "a").returncode == 0
