@@ -1,6 +1,7 @@
 """The files that the stamp covers: each grant by its id, and the rules of agents' hooks by the name `hooks.toml`."""
 
-from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES, is_grant_id
+from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES, decode_grant, is_grant_id
+from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
 from cortex_policy.core.model import GRANT_NOT_FOUND, GrantError
 from cortex_policy.state import Root
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_grant_id, list_grant_ids, read_grant
@@ -34,6 +35,15 @@ def read_policy_file_or_none(root: Root, name: str) -> bytes | None:
             return directory.read(file, MAX_BYTES + 1)
     except FileNotFoundError:
         return None
+
+
+def is_valid_policy_text(name: str, data: bytes) -> bool:
+    """Whether a text decodes as what its file must be: a grant, or the rules of agents' hooks."""
+    try:
+        decode_hooks_toml(data) if name == HOOKS_TOML else decode_grant(data)
+    except GrantError:
+        return False
+    return True
 
 
 def hint_at_grant_or_nothing(root: Root, name: str) -> str:

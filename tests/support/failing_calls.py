@@ -30,5 +30,5 @@ def fail_at(number: int, real: Callable[..., Any], error: OSError, *, goes_on: b
 
 def patch_writes(patch: pytest.MonkeyPatch, function: Callable[..., Any]) -> None:
     """Let a function take the place of `replace_file_atomically` for grants and their stamp."""
-    for module in ("writer", "recovery"):
+    for module in ("writer", "stamp_file"):
         patch.setattr(f"cortex_policy.manage.transaction.{module}.replace_file_atomically", function)

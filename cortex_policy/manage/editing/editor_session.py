@@ -6,7 +6,6 @@ from cortex_policy.manage.diff.grants import compare_grant_bytes
 from cortex_policy.manage.editing.edit_loop import DIFF, EDIT, EXIT, SAVE, EditResult, Review, edit_draft_until_saved
 from cortex_policy.manage.editing.validity import find_policy_text_problems
 from cortex_policy.manage.replay.impact import estimate_impact_as_text
-from cortex_policy.manage.transaction.record import is_valid_policy_text
 from cortex_policy.manage.transaction.recovery import check_file_stamped
 from cortex_policy.manage.transaction.version_after_write import Version
 from cortex_policy.manage.transaction.writer import GrantWriter, open_grants_for_write
@@ -17,6 +16,7 @@ from cortex_policy.state.comparison_settings import load_settings_for_grant_comp
 from cortex_policy.state.grants import TrustCheck, make_grant_read_error
 from cortex_policy.state.policy_files import (
     check_grant_id_or_hooks_toml,
+    is_valid_policy_text,
     make_relative_policy_file_path,
     raise_file_not_found,
 )

@@ -2,10 +2,9 @@
 
 from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.core.model import GRANT_INVALID, GrantError
-from cortex_policy.manage.transaction.record import is_valid_policy_text
 from cortex_policy.state import Root
 from cortex_policy.state.grants_errors import format_root_option
-from cortex_policy.state.policy_files import make_relative_policy_file_path
+from cortex_policy.state.policy_files import is_valid_policy_text, make_relative_policy_file_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from cortex_policy.manage.history.writes import (
     require_valid_text_or_own_history,
 )
 from cortex_policy.manage.transaction.record import is_to_be_kept_in_history
-from cortex_policy.manage.transaction.recovery import compute_content_digest_or_none, read_supported_stamp_or_none
+from cortex_policy.manage.transaction.stamp_file import compute_content_digest_or_none, read_supported_stamp_or_none
 from cortex_policy.manage.transaction.version_after_write import Version
 from cortex_policy.manage.transaction.writer import make_write_error, open_grants_for_write, open_grants_read_only
 from cortex_policy.state import Root, history, history_trust

@@ -5,7 +5,6 @@ from cortex_policy.core.model import GRANT_NOT_FOUND, GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import GrantDiff, compare_grant_bytes
 from cortex_policy.manage.history.texts_by_digest import find_texts_by_digest
-from cortex_policy.manage.transaction.record import is_valid_policy_text
 from cortex_policy.state import Root, history, history_trust
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants_errors import format_root_option
@@ -14,6 +13,7 @@ from cortex_policy.state.history_entry import HistoryEntry
 from cortex_policy.state.policy_files import (
     check_grant_id_or_hooks_toml,
     hint_at_grant_or_nothing,
+    is_valid_policy_text,
     read_policy_file_or_none,
 )
 from cortex_policy.state.stamp import Stamp, compute_content_digest

@@ -8,7 +8,7 @@ from cortex_policy.core.decode import HOOKS_TOML, MalformedError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.git_merges import read_both_sides_of_merge_or_none, read_versions_of_conflict_or_none
 from cortex_policy.manage.stamp.write_steps import find_highest_version_in_text
-from cortex_policy.manage.transaction.recovery import require_no_unknown_stamp_members
+from cortex_policy.manage.transaction.stamp_file import require_no_unknown_stamp_members
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import is_grant_id

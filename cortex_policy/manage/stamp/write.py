@@ -18,7 +18,8 @@ from cortex_policy.manage.stamp.write_steps import (
 )
 from cortex_policy.manage.transaction.read_only_grant_files import open_grants_read_only_with_held_lock
 from cortex_policy.manage.transaction.record import make_entry_for_stamp, read_history_limits
-from cortex_policy.manage.transaction.recovery import recover_last_write, require_no_unknown_stamp_members
+from cortex_policy.manage.transaction.recovery import recover_last_write
+from cortex_policy.manage.transaction.stamp_file import require_no_unknown_stamp_members
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.comparison_settings import load_settings_for_grant_comparison

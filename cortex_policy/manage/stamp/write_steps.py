@@ -6,7 +6,7 @@ from shlex import quote
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.transaction.read_only_grant_files import open_grants_read_only_with_held_lock
-from cortex_policy.manage.transaction.recovery import replace_stamp
+from cortex_policy.manage.transaction.stamp_file import replace_stamp
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import PolicyDirectory

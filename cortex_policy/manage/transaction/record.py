@@ -2,11 +2,9 @@
 
 from cortex_policy.core.compare.grants import GrantComparison
 from cortex_policy.core.compare.verdicts import widens
-from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES, decode_grant
-from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
-from cortex_policy.core.model import GrantError
+from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.manage.diff.grants import PolicyDiff
-from cortex_policy.manage.transaction.recovery import compute_content_digest_or_none
+from cortex_policy.manage.transaction.stamp_file import compute_content_digest_or_none
 from cortex_policy.state import Root
 from cortex_policy.state.history import HistoryLimits, read_max_history_entries
 from cortex_policy.state.history_entry import (
@@ -18,13 +16,14 @@ from cortex_policy.state.history_entry import (
     find_current_author,
     format_current_time,
 )
+from cortex_policy.state.policy_files import is_valid_policy_text
 from cortex_policy.state.stamp import Stamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from cortex_policy.manage.transaction.recovery import FileChanges
+    from cortex_policy.manage.transaction.stamp_file import FileChanges
 
 
 def read_history_limits(root: Root) -> HistoryLimits:
@@ -122,12 +121,3 @@ def _widening_text(meaning: GrantComparison) -> str:
 def is_to_be_kept_in_history(name: str, data: bytes | None, *, is_owned_by_caller: bool) -> bool:
     """Whether the history keeps a text of a file; a longer file was not read to its end."""
     return data is not None and len(data) <= MAX_BYTES and (is_owned_by_caller or is_valid_policy_text(name, data))
-
-
-def is_valid_policy_text(name: str, data: bytes) -> bool:
-    """Whether a text decodes as what its file must be: a grant, or the rules of agents' hooks."""
-    try:
-        decode_hooks_toml(data) if name == HOOKS_TOML else decode_grant(data)
-    except GrantError:
-        return False
-    return True

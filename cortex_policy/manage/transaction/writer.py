@@ -15,12 +15,12 @@ from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.diff.grants import compare_grant_bytes
 from cortex_policy.manage.transaction.read_only_grant_files import GrantFiles, open_grants_read_only_without_lock
 from cortex_policy.manage.transaction.record import make_entry_for_write, read_history_limits
-from cortex_policy.manage.transaction.recovery import (
+from cortex_policy.manage.transaction.recovery import recover_last_write
+from cortex_policy.manage.transaction.stamp_file import (
     check_digest_is_stamped,
     compute_content_digest_or_none,
     make_pending_digest_pairs,
     read_supported_stamp_or_none,
-    recover_last_write,
     replace_stamp,
     update_digests,
 )
@@ -41,7 +41,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from cortex_policy.manage.transaction.recovery import FileChanges
+    from cortex_policy.manage.transaction.stamp_file import FileChanges
 
     Verify = Callable[[], None]  # raises if a grant is no longer what its change was made from
 
