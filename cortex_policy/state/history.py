@@ -89,8 +89,8 @@ class HistoryWriter:
             return _read_or_none(directory, PENDING)
         return None
 
-    def finish_pending(self, stamp: "Stamp | None") -> None:
-        """Name the entry of a write that the stamp knows; drop one of a write that was not made.
+    def name_or_drop_pending_entry(self, stamp: "Stamp | None") -> None:
+        """Name the pending entry if the stamp has its version, which says that the write was made; else drop it.
 
         If the disk fails, the next writer does it.
         """
@@ -114,13 +114,16 @@ class HistoryWriter:
     def commit_and_prune(self, stamp: "Stamp") -> None:
         """Name the entry of the write that was just made, and remove excess ones; on failure the next writer does."""
         with suppress(CortexPolicyError):
-            self.finish_pending(stamp)
+            self.name_or_drop_pending_entry(stamp)
             self._prune_entries()
 
-    def drop_failed(self, stamp: "Stamp | None") -> None:
-        """Drop the entry of a write that was not made, if possible; errors here are not reported, the first one is."""
+    def drop_entry_of_failed_write(self, old: "Stamp | None") -> None:
+        """Drop the entry of a write that was not made, if possible; errors here are not reported, the first one is.
+
+        The stamp is still the old one: its version is below that of the entry, so the entry is not named.
+        """
         with suppress(CortexPolicyError):
-            self.finish_pending(stamp)
+            self.name_or_drop_pending_entry(old)
 
     def _prune_entries(self) -> None:
         # the oldest first; the last write stays, however old it is

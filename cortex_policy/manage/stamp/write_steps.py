@@ -23,7 +23,7 @@ def finish_interrupted_history_entry(history: HistoryWriter, digests: dict[str, 
     """
     entry = history.read_pending_entry()
     if entry is not None and not entry.command.startswith("stamp "):
-        history.finish_pending(Stamp(entry.version, digests, {}))
+        history.name_or_drop_pending_entry(Stamp(entry.version, digests, {}))
 
 
 def write_entry_and_stamp(lock: WriterLock, history: HistoryWriter, new: Stamp, entry: HistoryEntry) -> None:
@@ -32,7 +32,7 @@ def write_entry_and_stamp(lock: WriterLock, history: HistoryWriter, new: Stamp, 
     try:
         replace_stamp(lock, new)
     except BaseException:
-        history.drop_failed(None)
+        history.drop_entry_of_failed_write(None)
         raise
     history.commit_and_prune(new)
     git_ignore.create_git_ignore(lock.policy.descriptor)

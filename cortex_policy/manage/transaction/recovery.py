@@ -25,17 +25,18 @@ def recover_last_write(lock: WriterLock, history: HistoryWriter) -> None:
     elif stamp.pending:
         with open_grants_read_only_with_held_lock(lock) as files:
             stamp = replace_stamp(lock, _stamp_after_recovery(stamp, files))
-    history.finish_pending(stamp)
+    history.name_or_drop_pending_entry(stamp)
 
 
 def _stamp_after_recovery(stamp: Stamp, files: GrantFiles) -> Stamp:
     """Return a stamp without its pending write: with its digests if it was made, else without them."""
-    now = {name: compute_content_digest_or_none(files.read(name)) for name in stamp.pending}
-    completed = {name: new for name, (_, new) in stamp.pending.items() if now[name] == new}
+    current = {name: compute_content_digest_or_none(files.read(name)) for name in stamp.pending}
+    completed = {name: new for name, (_, new) in stamp.pending.items() if current[name] == new}
     # a write is one step: if one file is still the old one, nothing was done. All else is a hand edit
-    if any(now[name] == old != new for name, (old, new) in stamp.pending.items()):
-        completed = {}
-    return Stamp(stamp.version + bool(completed), update_digests(stamp.digests, completed), {})
+    is_one_still_old = any(old != new and current[name] == old for name, (old, new) in stamp.pending.items())
+    if is_one_still_old or not completed:
+        return Stamp(stamp.version, stamp.digests, {})
+    return Stamp(stamp.version + 1, update_digests(stamp.digests, completed), {})
 
 
 def check_file_stamped(files: GrantFiles, name: str, data: bytes | None) -> None:

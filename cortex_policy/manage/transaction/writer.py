@@ -1,7 +1,8 @@
 """Write grants, and `hooks.toml` by that name, under the writers' lock.
 
-The order: the history entry, a stamp that names the pending change, the grant, the final stamp. The next
-writer that takes the lock finishes or drops an interrupted write.
+The order: the history entry, a stamp that names the pending change, the grant, the final stamp. The first write of a
+root has no stamp that could name it: its history entry takes that place. The next writer that takes the lock finishes
+or drops an interrupted write.
 """
 
 import os
@@ -183,25 +184,28 @@ class GrantWriter:
         return self._finish_write(Stamp(stamp.version + 1, digests, {}))
 
     def _begin_write(self, changes: "FileChanges", meaning: GrantComparison | None, *, is_hand_edit: bool) -> Stamp:
-        """Add what is pending to the stamp, and return the stamp as it was; raise if it does not allow a write."""
+        """Add what is pending to the stamp, and return the stamp as it was; raise if it does not allow a write.
+
+        Before the first write there is none to add to: return version zero.
+        """
         stamp, pairs = self._stamp_without_pending(), make_pending_digest_pairs(changes, is_hand_edit=is_hand_edit)
         if stamp is not None:
             for name, (old, _) in pairs.items():
                 check_digest_is_stamped(self.root, stamp, name, old)
-        before = stamp or Stamp(0, self.grants.read_digests(), {})  # the first write stamps all there is
-        if before.version + 1 not in stamps.VERSIONS:
+        # the first write stamps all there is
+        stamp_or_version_zero = stamp or Stamp(0, self.grants.read_digests(), {})
+        next_version = stamp_or_version_zero.version + 1
+        if next_version not in stamps.VERSIONS:
             raise NotDoneError("the version of the stamp is at its maximum")
         if self._history.is_enabled:
-            self._history.begin_write(
-                self._history_entry(before.version + 1, changes, meaning, is_hand_edit=is_hand_edit)
-            )
+            self._history.begin_write(self._history_entry(next_version, changes, meaning, is_hand_edit=is_hand_edit))
         if stamp is not None:
             try:
                 replace_stamp(self._lock, Stamp(stamp.version, stamp.digests, pairs))
             except BaseException:
-                self._history.drop_failed(stamp)
+                self._history.drop_entry_of_failed_write(stamp)
                 raise
-        return before
+        return stamp_or_version_zero
 
     def _stamp_without_pending(self) -> Stamp | None:
         stamp = read_supported_stamp_or_none(self.policy)
