@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def make_widening_prompt_for_grant_diff(
     *, allowed: bool, json: bool, root: "Root | None" = None, again: bool = False
 ) -> "Callable[[GrantDiff], None]":
-    """Return a function that shows a change, and asks for consent if it may allow more than before.
+    """Return a function that shows a change, and asks for consent if the change may allow more than before.
 
     With a root it also prints the change's effect on the last calls.
     """
@@ -37,7 +37,7 @@ def make_widening_prompt_for_policy_diff(
             if root is not None:
                 print_impact(root, diff)
         elif widens(diff.verdict) and not allowed:  # nobody can confirm a change that was not shown
-            raise NotDoneError("it may allow more than before", "add `--allow-widening`")
+            raise NotDoneError("the change may allow more than before", "add `--allow-widening`")
         require_widening_consent(diff.verdict, allowed=allowed, again=again)
 
     return show_and_ask

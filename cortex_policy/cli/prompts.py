@@ -25,7 +25,7 @@ def require_widening_consent(verdict: str, *, allowed: bool, again: bool = False
     """
     if allowed or not widens(verdict):
         return
-    question = "it may allow more than before; type `widen` to save it"
+    question = "the change may allow more than before; type `widen` to save it"
     while (answer := _ask_for_line(question, "--allow-widening")) != "widen":
         if not (again and answer):
             raise NotDoneError("cancelled")

@@ -187,7 +187,9 @@ def _explain_error(error: CortexPolicyError, stage: str = "") -> CallExplanation
     path = _path_to_fix(error)
     note = ""
     if error.reason is GRANT_UNSAFE:
-        note = "only root can run that" if "chown " in error.hint else "its owner or root can fix it"
+        note = (
+            "only root can run this command" if "chown " in error.hint else "the owner of the file or root can fix this"
+        )
     return CallExplanation(
         explanation, error.file, find_user_with_write_access(path) if path and error.hint else None, note
     )

@@ -32,7 +32,7 @@ def find_proc_link_problem(link: str, device: int) -> str:
     try:
         return f"`{link}` is a link inside /proc" if _is_proc(device) else ""
     except OSError:
-        return "it is unknown whether a link in it is a link of a process: mount /proc"
+        return "without /proc nobody knows whether the path has a link of a process; mount /proc"
 
 
 def _is_proc(device: int) -> bool:

@@ -148,7 +148,7 @@ function refuseProcLink(link, device) {
   try {
     mounts = fs.readFileSync("/proc/self/mountinfo", "utf8");
   } catch {
-    throw new UnresolvablePathError("it is unknown whether a link in it is a link of a process: mount /proc");
+    throw new UnresolvablePathError("without /proc nobody knows whether the path has a link of a process; mount /proc");
   }
   const [major, minor] = [((device >> 8n) & 0xfffn) | ((device >> 32n) & ~0xfffn), (device & 0xffn) | ((device >> 12n) & ~0xffn)];
   for (const line of mounts.split("\n")) {

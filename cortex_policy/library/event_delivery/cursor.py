@@ -11,6 +11,7 @@ import json
 import os
 import stat
 from hashlib import sha256
+from shlex import quote
 
 from cortex_policy.core import Value
 from cortex_policy.core.not_done_error import NotDoneError
@@ -53,7 +54,10 @@ class Cursor:
         status = os.fstat(self._descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & _OTHERS:
             self.close()
-            raise NotDoneError(f"the cursor `{path}` must be a file of yours that nobody else can read", "remove it")
+            raise NotDoneError(
+                f"the cursor `{path}` must be a file of yours that nobody else can read",
+                f"remove it with `rm {quote(path)}`",
+            )
         if status.st_size != _BLOCK:
             self._take_room()
 

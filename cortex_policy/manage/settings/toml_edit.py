@@ -36,7 +36,7 @@ def set_or_unset_setting_in_text(text: str, name: str, value: object) -> str:
         if _has_values(candidate, expected):
             return candidate
     if "#" in text:
-        raise NotDoneError("its comments would be lost", "use `cortex-policy config edit`")
+        raise NotDoneError("the comments of the file would be lost", "use `cortex-policy config edit`")
     return tomli_w.dumps(_nest_values(expected)).replace("\n", _line_ending(text))
 
 
