@@ -227,7 +227,7 @@ def test_mixed_endings_stay_mixed() -> None:
 def test_comments_that_would_be_lost_are_not() -> None:
     """What is too tangled for a change of lines is left to an editor; without comments it is written anew."""
     tangled = "history = {keep = 3} # x\n"
-    with pytest.raises(NotDoneError, match="comments would be lost"):
+    with pytest.raises(NotDoneError, match="the comments of the file would be lost"):
         set_or_unset_setting_in_text(tangled, "history.keep", 4)
     assert tomllib.loads(set_or_unset_setting_in_text("history = {keep = 3}\n", "history.keep", 4)) == {
         "history": {"keep": 4}
