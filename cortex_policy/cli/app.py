@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cortex_policy.cli.command_classes import (
+    CheckCommand,
+    CommandWithExamples,
+    DecisionCommand,
+    ProgramGroup,
+    RunCommand,
+)
 from cortex_policy.cli.command_errors import Invocation, run_to_exit_code
 from cortex_policy.cli.command_table import ALIASES, COMMANDS, PROGRAM
 from cortex_policy.cli.common_options import RootOption
 from cortex_policy.cli.exit_codes import DECIDING, starts_with_decision_command
-from cortex_policy.cli.help import CheckCommand, CommandWithExamples, DecisionCommand, ProgramGroup, RunCommand
 from cortex_policy.cli.usage_errors import USAGE_ERROR, print_help_without_decision, print_usage_error
 from cortex_policy.core.text import format_message_line
 
@@ -89,7 +95,10 @@ def _program_options(
 
 
 def run_typer(words: list[str]) -> int:
-    """Run one command line with Typer and return its exit code."""
+    """Run one command line with Typer and return its exit code.
+
+    Its `Invocation` is complete once the command has read its options: `CommandWithExamples.invoke` does that.
+    """
     # a grant of 1 MiB has half a million values without cycles: the collector would look at them again and again
     gc.set_threshold(_GARBAGE_OBJECTS, 100, 100)
     words = _move_root_option(words)

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cortex_policy.cli.command_classes import CommandWithExamples, GroupWithExamples
 from cortex_policy.cli.commands.audit_send import send
 from cortex_policy.cli.commands.audit_tail import JsonEventsOption, OfRootOption, tail
 from cortex_policy.cli.common_options import GrantOption, JsonOption, NumberOption, SinceOption
-from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
 from cortex_policy.cli.output.printing import print_json
 
 if TYPE_CHECKING:

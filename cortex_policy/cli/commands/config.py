@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from cortex_policy.cli.command_classes import CommandWithExamples, GroupWithExamples
 from cortex_policy.cli.commands import config_file
 from cortex_policy.cli.commands.config_file import NameArgument
 from cortex_policy.cli.common_options import JsonOption, RootOption, TableOption
-from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
 from cortex_policy.cli.output.printing import print_json, print_table_or_tsv
 from cortex_policy.cli.output.settings import format_setting_as_typed, setting_to_json
 from cortex_policy.cli.roots import find_inner_root_or_none

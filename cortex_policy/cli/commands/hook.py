@@ -5,8 +5,8 @@ The line that an agent runs, `hook AGENT --root DIR`, does not come here: `main`
 
 import typer
 
+from cortex_policy.cli.command_classes import CommandWithExamples, GroupWithExamples
 from cortex_policy.cli.commands import hook_doctor, hook_edit, hook_init, hook_install, hook_serve, hook_status
-from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
 
 hook_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=True)
 

@@ -2,8 +2,8 @@
 
 import typer
 
+from cortex_policy.cli.command_classes import CommandWithExamples, GroupWithExamples, ProxyCommand
 from cortex_policy.cli.commands import mcp_proxy, mcp_serve
-from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples, ProxyCommand
 
 mcp_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=True)
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.acting_user import UserOption, run_as_user_or_exit
+from cortex_policy.cli.command_classes import CommandWithExamples, GroupWithExamples
 from cortex_policy.cli.commands.rate_watch import watch
 from cortex_policy.cli.common_options import (
     GrantArgument,
@@ -16,7 +17,6 @@ from cortex_policy.cli.common_options import (
     TableOption,
     YesOption,
 )
-from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
 from cortex_policy.cli.output.budget_owner import budget_owner_to_json, print_budget_owners
 from cortex_policy.cli.output.printing import (
     budget_to_json,

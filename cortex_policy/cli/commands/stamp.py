@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from cortex_policy.cli.command_classes import CommandWithExamples, GroupWithExamples
 from cortex_policy.cli.common_options import (
     JsonOption,
     RootOption,
@@ -12,7 +13,6 @@ from cortex_policy.cli.common_options import (
     make_integer_parser,
     make_number_parser,
 )
-from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
 from cortex_policy.cli.output.printing import print_hints, print_json
 from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.prompts import make_lock_wait_with_notice
