@@ -59,7 +59,7 @@ def test_an_installed_line_is_current(agent: str, root: Path) -> None:
 def test_a_line_of_codex_runs_only_if_it_is_trusted() -> None:
     """And again after each change: Codex keeps a hash of the definition."""
     install_hook("codex")
-    assert "it is not trusted; trust it in `/hooks`" in statuses(1)["codex"]["problems"][0]
+    assert "it is not trusted; trust the line in `/hooks`" in statuses(1)["codex"]["problems"][0]
     trust_in_codex()
     assert statuses()["codex"]["hooks"][0]["trust"] == "trusted"
     trust_in_codex("sha256:0")
@@ -70,7 +70,7 @@ def test_a_line_of_codex_runs_only_if_it_is_trusted() -> None:
 def test_copilot_runs_hooks_of_a_project_only_in_a_trusted_folder(key: str, root: Path) -> None:
     """Or in one below; Copilot CLI 1.0.102 takes both names of the list."""
     install_hook("copilot", "--project")
-    assert "it is not trusted; start it in that folder" in statuses(1)["copilot"]["problems"][0]
+    assert "it is not trusted; start the agent in that folder" in statuses(1)["copilot"]["problems"][0]
     config = settings_of("copilot").parent.parent / "config.json"
     config.parent.mkdir()
     config.write_text(json.dumps({key: [f"{root}x", "x", 1]}))

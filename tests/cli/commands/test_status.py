@@ -44,7 +44,7 @@ def test_status_shows_everything_on_one_screen(busy: Path, state: Path, tmp_path
 @pytest.mark.parametrize(
     ("variables", "said", "hint"),
     [
-        ({"CORTEX_POLICY_FOO": "1"}, "CORTEX_POLICY_FOO`: unknown setting; every check answers 27", "unset it"),
+        ({"CORTEX_POLICY_FOO": "1"}, "CORTEX_POLICY_FOO`: unknown setting; every check answers 27", "unset the variable"),
         ({"CORTEX_AUDIT_LOG": "/nonexist/log"}, "its directory does not exist; every check answers 24", " /nonexist`"),
         ({"CORTEX_POLICY_STATE_DIR": "/nonexist/x"}, "no such file or directory; every check answers 24", "name a local directory"),
         ({"CORTEX_POLICY_STAMP": "require"}, "requires one; every check answers 23", "`cortex-policy stamp write`"),
