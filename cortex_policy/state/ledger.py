@@ -187,7 +187,7 @@ class _LedgerCall:
         descriptor = open_and_lock_counted_call_deliveries(self._directory, DELIVERIES, makes=self._consume)
         try:
             table = CountedCallDeliveries(descriptor, ring.identity, delivery, now)
-            if table.is_repeat and now >= ring.closed:
+            if table.is_repeat and now >= ring.closed_until:
                 budget = _budget_of_repeat(ring, self._limit, now)
             else:
                 budget = self._count_in_ring(ring)
@@ -211,7 +211,7 @@ class _LedgerCall:
         if consumed and consumed == used:  # its window was empty: others may be, too
             _sweep_if_due(self._directory, now)
         seconds = (wait << rings.TICK_BITS) / 1e9
-        return Budget(limit, used, max(0, limit - used), seconds, consumed, closed=now < ring.closed)
+        return Budget(limit, used, max(0, limit - used), seconds, consumed, closed=now < ring.closed_until)
 
 
 def open_and_lock_counted_call_deliveries(directory: int, name: str, *, makes: bool) -> int | None:

@@ -61,29 +61,33 @@ def create_and_lock_state_file(directory: int, name: str, data: memoryview) -> i
 def replace_damaged_by_denying_budget(directory: int, key: BudgetFileKey, damaged: int, limit: int, now: int) -> None:
     """Replace a damaged file, which is open and locked, by an empty one that is closed for one window."""
     _mark_broken(damaged)
-    unlock_and_close(_put_file_in_place(directory, key.name, _ring_bytes(key, limit, [], closed=now + WINDOW_TICKS)))
+    unlock_and_close(
+        _put_file_in_place(directory, key.name, _ring_bytes(key, limit, [], closed_until=now + WINDOW_TICKS))
+    )
 
 
 def resize_and_lock_budget(directory: int, key: BudgetFileKey, ring: Ring, limit: int, now: int) -> int:
     """Replace a file by one that holds a new limit, its live hits copied; return it open and locked."""
     hits, step = ring.count_used(limit, now), compute_hits_per_slot(limit)
-    oldest, mask = ring.head - hits, (1 << ring.bits) - 1
-    slots = memoryview(os.pread(ring.descriptor, WORD << ring.bits, HEADER)).cast("q")
+    oldest, mask = ring.head - hits, (1 << ring.slot_bits) - 1
+    slots = memoryview(os.pread(ring.descriptor, WORD << ring.slot_bits, HEADER)).cast("q")
     # a slot of several hits gets the time of the newest of them, and so does the rest
     live = [
         slots[((oldest + min(first + step, hits) - 1) // ring.hits_per_slot) & mask] for first in range(0, hits, step)
     ]
-    return _put_file_in_place(directory, key.name, _ring_bytes(key, limit, live, closed=ring.closed, head=hits), ring)
+    return _put_file_in_place(
+        directory, key.name, _ring_bytes(key, limit, live, closed_until=ring.closed_until, head=hits), ring
+    )
 
 
-def _ring_bytes(key: BudgetFileKey, limit: int, live: list[int], *, closed: int = 0, head: int = 0) -> memoryview:
+def _ring_bytes(key: BudgetFileKey, limit: int, live: list[int], *, closed_until: int = 0, head: int = 0) -> memoryview:
     """Return the bytes of a file for a limit, with these sealed words in its first slots."""
     step = compute_hits_per_slot(limit)
     bits = max(2, (limit // step + 2).bit_length(), len(live).bit_length())
     header = [
         (MAGIC << 16 | LAYOUT) * PRIME + MAGIC_TAG,  # the word that every file begins with
         key.identity,
-        *map(key.seal, (bits, step, closed, read_time_namespace_id())),
+        *map(key.seal, (bits, step, closed_until, read_time_namespace_id())),
         NOTHING,
         key.seal(head),
     ]

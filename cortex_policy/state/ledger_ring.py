@@ -1,4 +1,17 @@
-"""One budget on disk: an exact ring of hits in a file, with its name, seal and lock."""
+"""One budget on disk: an exact ring of hits in a file, with its name, seal and lock.
+
+A file is a header of eight words, then a power of two of slots. A slot is the tick of a hit, or of the newest of a few
+hits. The identity and the marks NOTHING, GONE and BROKEN are plain; all other words are sealed. The header:
+
+- AT_MAGIC: that it is such a file, and its layout
+- AT_IDENTITY: which budget it holds
+- AT_SLOT_BITS: the binary logarithm of the number of slots
+- AT_HITS_PER_SLOT: how many hits share a slot
+- AT_CLOSED_UNTIL: the tick until which every call is denied, after damage; 0 if there was none
+- AT_TIME_NAMESPACE: the time namespace whose clock gave the ticks
+- AT_KEPT: the head while a process removes the file, which may be killed before it has; else NOTHING
+- AT_HEAD: the number of the next hit, which gives its slot; GONE or BROKEN if the file is no longer to be used
+"""
 
 import os
 import sys
@@ -23,11 +36,11 @@ PRIME = 65521
 MAGIC, LAYOUT = 0x43504C, 3  # LAYOUT goes up with every change of the format
 MAGIC_TAG = 4099  # seals the first word in all files alike: a flipped bit does not look like another layout
 WORD, HEADER = 8, 64
-AT_MAGIC, AT_IDENTITY, AT_BITS, AT_GRAIN, AT_CLOSED, AT_CLOCK, AT_KEPT, AT_HEAD = range(8)
+AT_MAGIC, AT_IDENTITY, AT_SLOT_BITS, AT_HITS_PER_SLOT, AT_CLOSED_UNTIL, AT_TIME_NAMESPACE, AT_KEPT, AT_HEAD = range(8)
 # no sealed word leaves 0 when divided by PRIME. As the head they say: look at the file's name again; it is broken
 GONE, BROKEN = 0, PRIME
 NOTHING = PRIME  # what AT_KEPT holds unless the file is being removed
-MAX_BITS = 30
+MAX_SLOT_BITS = 30
 MAX_HEAD = 1 << 46  # twice as much is the largest value that a word can hold
 SWEEP_MARKER = ".swept"  # its bytes are the tick of the last sweep
 DELIVERIES, SHARED_DELIVERIES = ".deliveries", ".shared-deliveries"  # tables of `calls_seen_by_several_hooks.py`
@@ -83,10 +96,10 @@ def _seal_tag(identity: int) -> int:
 class Ring:
     """One open and locked file: its header, and its budget by the slots."""
 
-    bits: int
-    clock: int
-    closed: int
+    slot_bits: int
     hits_per_slot: int
+    closed_until: int
+    time_namespace: int
     head: int
     identity: int
     tag: int
@@ -103,9 +116,11 @@ class Ring:
         if identity not in (None, self.identity):
             raise DamagedFileError
         self.tag = _seal_tag(self.identity)
-        self.bits, self.hits_per_slot, self.closed, self.clock = map(self._unseal, header[AT_BITS:AT_KEPT])
-        size = HEADER + (WORD << min(self.bits, MAX_BITS))
-        if self.bits > MAX_BITS or not self.hits_per_slot or os.fstat(descriptor).st_size != size:
+        self.slot_bits, self.hits_per_slot, self.closed_until, self.time_namespace = map(
+            self._unseal, header[AT_SLOT_BITS:AT_KEPT]
+        )
+        size = HEADER + (WORD << min(self.slot_bits, MAX_SLOT_BITS))
+        if self.slot_bits > MAX_SLOT_BITS or not self.hits_per_slot or os.fstat(descriptor).st_size != size:
             raise DamagedFileError
         self.head = self._unseal(header[AT_KEPT if header[AT_HEAD] == GONE else AT_HEAD])
         if header[AT_KEPT] != NOTHING:  # a process was killed while it removed this file
@@ -126,7 +141,7 @@ class Ring:
 
     def _tick_of_hit(self, hit: int) -> int:
         """Return the tick at which a hit was taken (or one of the few that share its slot), 0 for never."""
-        index = (hit // self.hits_per_slot) & ((1 << self.bits) - 1)
+        index = (hit // self.hits_per_slot) & ((1 << self.slot_bits) - 1)
         data = os.pread(self.descriptor, WORD, HEADER + WORD * index)
         if len(data) != WORD:
             raise DamagedFileError
@@ -135,13 +150,13 @@ class Ring:
     def is_too_small(self, limit: int) -> bool:
         """Whether the file is too short, or counts too coarsely, for a limit."""
         return limit >= (
-            self.hits_per_slot << self.bits
+            self.hits_per_slot << self.slot_bits
         ) - self.hits_per_slot or self.hits_per_slot > compute_hits_per_slot(limit)
 
     def wait_ticks(self, limit: int, cost: int, now: int) -> int:
         """Return how long until `cost` more hits fit into `limit`: one read, however large the limit is."""
-        if now < self.closed:
-            return self.closed - now
+        if now < self.closed_until:
+            return self.closed_until - now
         if self.is_too_small(limit):  # for a larger limit than the file was made for: count instead
             return 0 if self.count_used(limit, now) + cost <= limit else WINDOW_TICKS
         hit = self.head - limit + cost - 1
@@ -153,14 +168,14 @@ class Ring:
         """Store the hits, then the head: an incomplete write is beyond the head and never read."""
         word = (now * PRIME + self.tag).to_bytes(WORD, sys.byteorder)
         first, last = self.head // self.hits_per_slot, (self.head + cost - 1) // self.hits_per_slot
-        size = 1 << self.bits
+        size = 1 << self.slot_bits
         while first <= last:
             run = min(last - first + 1, size - first % size)
             self._write(word * run, HEADER + WORD * (first % size))
             first += run
         self.head += cost
         if self.head >= MAX_HEAD:  # go back by whole turns, of which one is left for `used` to look at
-            turn = self.hits_per_slot << self.bits
+            turn = self.hits_per_slot << self.slot_bits
             self.head = turn + self.head % turn
         self._store(AT_HEAD, self.head)
 
@@ -171,9 +186,9 @@ class Ring:
 
     def count_used(self, limit: int, now: int) -> int:
         """Count the hits in the window by halving, as the ring is ordered."""
-        if now < self.closed:
+        if now < self.closed_until:
             return limit
-        low, high = max(0, self.head - ((1 << self.bits) - 1) * self.hits_per_slot), self.head
+        low, high = max(0, self.head - ((1 << self.slot_bits) - 1) * self.hits_per_slot), self.head
         while low < high:
             middle = (low + high) // 2
             tick = self._tick_of_hit(middle)
@@ -186,7 +201,11 @@ class Ring:
     def is_idle(self, now: int) -> bool:
         """Whether it holds no live hit; only a process with the same clock can know."""
         newest = self._tick_of_hit(self.head - 1) if self.head else 0
-        return self.clock == read_time_namespace_id() and now >= self.closed and newest + WINDOW_TICKS <= now
+        return (
+            self.time_namespace == read_time_namespace_id()
+            and now >= self.closed_until
+            and newest + WINDOW_TICKS <= now
+        )
 
     def _store(self, index: int, value: int) -> None:
         self._write((value * PRIME + self.tag).to_bytes(WORD, sys.byteorder), WORD * index)

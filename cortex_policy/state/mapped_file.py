@@ -75,13 +75,13 @@ class MappedFile:
         """Take over the descriptor of a mapped file that was verified under its lock."""
         self.descriptor = descriptor
         self.words = memoryview(mapping).cast("q")
-        slots, self.mask = self.words[HEADER // WORD :], (1 << ring.bits) - 1
+        slots, self.mask = self.words[HEADER // WORD :], (1 << ring.slot_bits) - 1
         self.slots: memoryview[int] | _CoarseSlots = slots
         if ring.hits_per_slot > 1:
             self.slots, self.mask = _CoarseSlots(slots, ring.hits_per_slot, self.mask), -1
         self.tag, self.hits_per_slot = ring.tag, ring.hits_per_slot
         # the limits that it counts: above all hits fit in, below it counts too coarsely
-        self.limit_end = min((ring.hits_per_slot << ring.bits) - ring.hits_per_slot, MAX_LIMIT + 1)
+        self.limit_end = min((ring.hits_per_slot << ring.slot_bits) - ring.hits_per_slot, MAX_LIMIT + 1)
         self.min_limit = max(EXACT_LIMIT, (ring.hits_per_slot - 1) * COARSE_SLOTS) + 1 if ring.hits_per_slot > 1 else 1
         self.look_at = read_ticks_since_boot() * PRIME + ring.tag + _SECOND  # then its name is looked up again
         self.denied_limit = self.denied_head = self.denied_until = 0
@@ -173,8 +173,8 @@ def map_and_unlock(descriptor: int, key: BudgetFileKey) -> MappedFile | None:
     """Map a locked file and unlock it; None if it is damaged, or closed for now."""
     try:
         ring = Ring(descriptor, key.identity)
-        is_kept = ring.closed <= read_ticks_since_boot()
-        mapping = mmap.mmap(descriptor, HEADER + (WORD << ring.bits)) if is_kept else None
+        is_kept = ring.closed_until <= read_ticks_since_boot()
+        mapping = mmap.mmap(descriptor, HEADER + (WORD << ring.slot_bits)) if is_kept else None
         unlock_file(descriptor)
     except DamagedFileError:
         mapping = None  # the next hit notices it, and says so

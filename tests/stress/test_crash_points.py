@@ -133,7 +133,7 @@ def test_a_kill_while_damage_is_handled_frees_no_budget(state: Path) -> None:
     while not death.is_over:
         tool = f"damage{next(FRESH)}"
         services = [mapped(tool, 2), mapped(tool, 2)]
-        flip_byte(file_of(state, tool), 8 * rings.AT_BITS)
+        flip_byte(file_of(state, tool), 8 * rings.AT_SLOT_BITS)
         died = death.die()
         # the header is not what a mapped hit looks at: these may use what is left, but never more
         answers = drained(tool, services)

@@ -1,8 +1,8 @@
 """Write grants, and `hooks.toml` by that name, under the writers' lock.
 
 The order: the history entry, a stamp that names the pending change, the grant, the final stamp. The first write of a
-root has no stamp that could name it: its history entry, if one is kept, takes that place. The next writer that takes the
-lock finishes or drops an interrupted write.
+root has no stamp that could name it: its history entry, if one is kept, takes that place. The next writer that takes
+the lock finishes or drops an interrupted write.
 """
 
 import os
