@@ -161,7 +161,7 @@ def _edit_command(root: "Root", group: DeniedGroup, edit: set_fields.GrantEdit) 
         return f"cortex-policy edit {group.grant_id}{where}"
     verb, scope = ("new", "scope") if group.kind == NO_GRANT else ("set", "add-scope")
     words = [("allow", action) for action in edit.allow]
-    words += [("rate", str(edit.rate))] if edit.rate is not None else []
+    words += [("rate", str(edit.per_minute))] if edit.per_minute is not None else []
     words += [(scope, each) for each in edit.add_scopes]
     # a word that starts with a dash would be read as an option
     options = "".join(f" --{name}{'=' if word[:1] == '-' else ' '}{quoted(word)}" for name, word in words)

@@ -41,7 +41,11 @@ def check_grant_id(word: str) -> None:
 
 
 def find_named_or_only_root(named: str | None = None) -> Root:
-    """Find the root: `named`, else `CORTEX_POLICY_ROOT`, else the one ancestor that holds `.cortex/policy`."""
+    """Find the root: `named`, else `CORTEX_POLICY_ROOT`, else the one ancestor that holds `.cortex/policy`.
+
+    If several ancestors hold one, `check` is denied here. Commands that edit take the inner one, with a note
+    (`state/roots.py`).
+    """
     if named is None:
         named = os.environ.get("CORTEX_POLICY_ROOT") or None
         if named is not None and not named.startswith("/"):

@@ -66,7 +66,7 @@ def remember(root: Root, grant_id: str, data: bytes, mode: int) -> None:
 
 
 WRITES: dict[str, Callable[[Root], object]] = {
-    "set": lambda root: operations.edit_grant(root, "git", GrantEdit(rate=7), agree),
+    "set": lambda root: operations.edit_grant(root, "git", GrantEdit(per_minute=7), agree),
     "new": lambda root: operations.create_grant(root, "new", GIVES, agree),
     "copy": lambda root: operations.copy_grant(root, "git", "copy", agree),
     "rename": lambda root: operations.rename_grant(root, "git", "renamed"),
@@ -79,7 +79,7 @@ WRITES: dict[str, Callable[[Root], object]] = {
     "test --init": lambda root: write_first_cases(root, "git"),
     "test --init --update": lambda root: (
         write_first_cases(root, "git"),
-        operations.edit_grant(root, "git", GrantEdit(rate=7), agree),
+        operations.edit_grant(root, "git", GrantEdit(per_minute=7), agree),
         update_cases(root, "git"),
     ),
     "stamp merge": lambda root: (
@@ -146,7 +146,7 @@ def test_a_file_that_only_root_reads_does_not_get_into_the_history(theirs: Root,
     secret.chmod(0o600)
     try:
         os.link(secret, grant_file(theirs, "x"))
-        operations.edit_grant(theirs, "git", GrantEdit(rate=7), agree)  # the first write stamps every file
+        operations.edit_grant(theirs, "git", GrantEdit(per_minute=7), agree)  # the first write stamps every file
         operations.remove_grant(theirs, "x", agree)
         assert secret.read_text() == "root:$6$secret\n"
     finally:
@@ -159,7 +159,7 @@ def test_an_old_file_of_root_becomes_the_owners(theirs: Root) -> None:
     """With its set-user-ID bit gone, as for any."""
     os.chown(grant_file(theirs), 0, 0)
     grant_file(theirs).chmod(0o4755)
-    operations.edit_grant(theirs, "git", GrantEdit(rate=7), agree)
+    operations.edit_grant(theirs, "git", GrantEdit(per_minute=7), agree)
     assert modes(theirs)["git.json"] == 0o644
 
 
@@ -174,7 +174,7 @@ def test_a_root_that_a_link_leads_to_by_now_is_not_written(theirs: Root, root: P
     emergency_stop.stop_root(find_named_or_only_root(str(root)))
     before = {path: path.lstat().st_mtime_ns for path in root.rglob("*")}
     for write in (
-        lambda: operations.edit_grant(inner, "git", GrantEdit(rate=7), agree),
+        lambda: operations.edit_grant(inner, "git", GrantEdit(per_minute=7), agree),
         lambda: stamp_grants(inner),
         lambda: write_first_cases(inner, "git"),
         lambda: emergency_stop.resume_root_if_stopped(inner),
@@ -248,4 +248,4 @@ def test_a_grant_that_others_can_write_is_not_closed_by_a_write(theirs: Root, mo
     assert (grant_file(theirs).read_bytes(), grant_file(theirs).stat().st_mode & 0o777) == (before, mode)
     os.chown(grant_file(theirs), CALLER, CALLER)
     grant_file(theirs).chmod(mode & ~0o002)
-    operations.edit_grant(theirs, "git", GrantEdit(rate=7), agree)
+    operations.edit_grant(theirs, "git", GrantEdit(per_minute=7), agree)

@@ -20,7 +20,7 @@ SAMPLES = {".lock": ".lock", ".edit-*": ".edit-git-1.json", "stop": "stop", "his
 
 
 WRITES: dict[str, Callable[[Root], object]] = {
-    "set": lambda root: edit_grant(root, "git", GrantEdit(rate=7), agree),
+    "set": lambda root: edit_grant(root, "git", GrantEdit(per_minute=7), agree),
     "stamp write": stamp_grants,
     "config set --project": lambda root: write_setting_to_file(SettingsFile(PROJECT, root), "sensitive", "ask", agree),
     "init": lambda root: init_root(root.path),

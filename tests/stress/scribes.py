@@ -58,7 +58,7 @@ def rate_of(name: str, data: bytes) -> int:
 def text_with_rate(name: str, old: bytes, rate: int) -> bytes:
     """Return a text with another number."""
     if name != HOOKS_TOML:
-        return apply_edit(old.decode(), GrantEdit(rate=rate), name).text.encode()
+        return apply_edit(old.decode(), GrantEdit(per_minute=rate), name).text.encode()
     return old.replace(f"{_RATE}{rate_of(name, old)}\n".encode(), f"{_RATE}{rate}\n".encode())
 
 

@@ -50,7 +50,7 @@ def test_a_reader_sees_no_version_go_back(tmp_path: Path, writes: int) -> None:
         for number in range(writes):
             grant_id = SET[number % len(SET)]
             old = writer.grants.read(grant_id) or b""
-            new = apply_edit(old.decode(), GrantEdit(rate=2000 + number), grant_id).text.encode()
+            new = apply_edit(old.decode(), GrantEdit(per_minute=2000 + number), grant_id).text.encode()
             assert writer.write(grant_id, old, new) == number + 2
             states.add(compute_content_digest(new))
     end(reader)

@@ -75,7 +75,7 @@ def new(
     grant_ids.check_new_id_syntax(new_id)
     format_new_grant(edit)  # what was said must fit before more is asked for
     policy_root = find_inner_root(root)
-    is_interview = edit.rate is None or not edit.allow
+    is_interview = edit.per_minute is None or not edit.allow
     if is_interview:
         if not is_interactive() or json:
             raise UsageError("a new grant needs `--allow` and `--rate`", "see `cortex-policy new --help`")

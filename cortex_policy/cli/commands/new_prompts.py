@@ -28,15 +28,15 @@ def ask_missing_fields(grant_id: str, edit: GrantEdit) -> GrantEdit:
         edit.add_scopes
         or _ask_until_valid("below which paths, from the root (none: any path)", "", _parse_scopes).add_scopes
     )
-    rate = (
-        edit.rate
-        if edit.rate is not None
-        else _ask_until_valid("calls a minute, of each action", DEFAULT_RATE, _parse_rate).rate
+    per_minute = (
+        edit.per_minute
+        if edit.per_minute is not None
+        else _ask_until_valid("calls a minute, of each action", DEFAULT_RATE, _parse_rate).per_minute
     )
     data_class = edit.data_class
     if data_class is None:
         data_class = _ask_until_valid("data: public, internal or sensitive", "internal", _parse_data_class).data_class
-    return GrantEdit(rate, data_class, tool, allow, add_scopes=scopes, declare=edit.declare)
+    return GrantEdit(per_minute, data_class, tool, allow, add_scopes=scopes, declare=edit.declare)
 
 
 def _ask_until_valid(question: str, default: str, read: "Callable[[str], GrantEdit]") -> GrantEdit:
@@ -63,7 +63,7 @@ def _parse_scopes(line: str) -> GrantEdit:
 
 def _parse_rate(line: str) -> GrantEdit:
     try:
-        return GrantEdit(rate=int(line))
+        return GrantEdit(per_minute=int(line))
     except ValueError:
         raise UsageError("a rate is an integer of at least 1") from None
 

@@ -41,7 +41,7 @@ def _edit_of_options(  # noqa: PLR0913 - one parameter for each field
     from cortex_policy.manage.editing.set_fields import GrantEdit  # noqa: PLC0415
 
     return GrantEdit(
-        rate=rate,
+        per_minute=rate,
         data_class=data_class,
         allow=tuple(allow or ()),
         revoke=tuple(revoke or ()),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class GrantEdit(Value):
     """The fields to change, all in one write; None and empty change nothing."""
 
-    rate: int | None = None
+    per_minute: int | None = None
     data_class: str | None = None
     tool: str | None = None
     allow: tuple[str, ...] = ()
@@ -60,7 +60,7 @@ def apply_edit(text: str, edit: GrantEdit, grant_id: str = "") -> AppliedEdit:
         grant_id,
         before.tool if edit.tool is None else edit.tool,
         _edit_actions(before.actions, edit),
-        before.rate if edit.rate is None else Rate(edit.rate),
+        before.rate if edit.per_minute is None else Rate(edit.per_minute),
         _edit_args(before.args, edit),
         before.data_class if edit.data_class is None else edit.data_class,
         _edit_scopes(before.fs_scope, edit),
@@ -72,7 +72,7 @@ def apply_edit(text: str, edit: GrantEdit, grant_id: str = "") -> AppliedEdit:
 
 
 def _check_edit(edit: GrantEdit) -> None:
-    if edit.rate is not None and edit.rate < 1:
+    if edit.per_minute is not None and edit.per_minute < 1:
         raise UsageError(
             "a rate is an integer of at least 1",
             "to allow no call of a grant, remove its actions; `cortex-policy stop` denies the calls of all grants",

@@ -24,7 +24,7 @@ from cortex_policy.state.safe_directories import make_directory, open_child_dire
 from cortex_policy.state.writer_lock import NO_WAIT, LockWait
 
 EXAMPLE = "example"
-_EXAMPLE_EDIT = GrantEdit(rate=30, data_class="public", tool=EXAMPLE, allow=("read",), add_scopes=("docs",))
+_EXAMPLE_EDIT = GrantEdit(per_minute=30, data_class="public", tool=EXAMPLE, allow=("read",), add_scopes=("docs",))
 
 
 class InitResult(Value):

@@ -107,14 +107,14 @@ def test_a_rename_asks_for_no_consent(found_root: Root) -> None:
 def test_an_edit_that_changes_nothing_writes_nothing(found_root: Root) -> None:
     """No stamp either, and nobody is asked."""
     before = standing(found_root)
-    done = operations.edit_grant(found_root, "git", GrantEdit(rate=30, data_class="internal"), unasked)
+    done = operations.edit_grant(found_root, "git", GrantEdit(per_minute=30, data_class="internal"), unasked)
     assert (done.is_written, done.version, done.diff) == (False, NOT_WRITTEN, "")
     assert standing(found_root) == before
 
 
 def test_a_preview_is_what_would_be_written(found_root: Root) -> None:
     """Nothing is, not even a lock."""
-    wanted = GrantEdit(rate=60)
+    wanted = GrantEdit(per_minute=60)
     planned = plans.preview_edit_grant(found_root, "git", wanted)
     assert not planned.is_written
     assert not Path(found_root.path, ".cortex", "policy", ".lock").exists()
@@ -142,7 +142,7 @@ def test_an_invalid_grant_is_named_with_its_place(found_root: Root, act: Act) ->
         act(found_root, unasked)
     assert caught.value.exit_code == 21
     with pytest.raises(GrantError, match=r"git\.json:2:3"):
-        plans.preview_edit_grant(found_root, "git", GrantEdit(rate=1))
+        plans.preview_edit_grant(found_root, "git", GrantEdit(per_minute=1))
     assert ACTS["remove"](found_root, agree).change.old.problem
     assert not file.exists()
 
@@ -181,8 +181,8 @@ def test_invalid_ids_touch_no_disk(found_root: Root) -> None:
 @pytest.mark.parametrize(
     "act",
     [
-        lambda root: operations.edit_grant(root, "gti", GrantEdit(rate=1), unasked),
-        lambda root: plans.preview_edit_grant(root, "gti", GrantEdit(rate=1)),
+        lambda root: operations.edit_grant(root, "gti", GrantEdit(per_minute=1), unasked),
+        lambda root: plans.preview_edit_grant(root, "gti", GrantEdit(per_minute=1)),
         lambda root: operations.copy_grant(root, "gti", "x", unasked),
         lambda root: operations.remove_grant(root, "gti", unasked),
         lambda root: operations.rename_grant(root, "gti", "x"),
@@ -221,7 +221,7 @@ def test_a_draft_is_canonical_and_valid() -> None:
     assert (grant.tool, grant.rate.per_minute, grant.actions) == ("u", 5, ("a", "b"))
     assert (grant.data_class, grant.fs_scope) == ("public", ("docs",))
     for wrong in (
-        GrantEdit(rate=0),
+        GrantEdit(per_minute=0),
         GrantEdit(add_scopes=("/x",)),
         GrantEdit(data_class="x"),
         GrantEdit(allow=("a", "a")),

@@ -87,7 +87,7 @@ def test_an_argument_that_is_declared_so_already_is_left_alone(
 
 
 @pytest.mark.parametrize(
-    "wanted", [GrantEdit(), GrantEdit(rate=30), GrantEdit(tool="git-map"), GrantEdit(data_class="internal")]
+    "wanted", [GrantEdit(), GrantEdit(per_minute=30), GrantEdit(tool="git-map"), GrantEdit(data_class="internal")]
 )
 def test_values_that_are_set_already_are_left_alone(wanted: GrantEdit) -> None:
     """By a default, or in another spelling."""
@@ -126,8 +126,8 @@ def test_a_scope_that_never_matches_may_go() -> None:
         GrantEdit(allow=("tree",)),
         GrantEdit(add_scopes=("packages/",)),
         GrantEdit(add_scopes=("docs",)),
-        GrantEdit(rate=30),
-        GrantEdit(rate=30, allow=("tree", "search"), add_scopes=("docs",)),
+        GrantEdit(per_minute=30),
+        GrantEdit(per_minute=30, allow=("tree", "search"), add_scopes=("docs",)),
     ],
 )
 def test_an_edit_applied_twice_changes_nothing(wanted: GrantEdit) -> None:
@@ -146,7 +146,11 @@ def test_a_comma_in_a_name_is_taken_where_names_have_commas() -> None:
 @pytest.mark.parametrize(
     ("wanted", "why", "hint"),
     [
-        (GrantEdit(rate=0), "a rate is an integer of at least 1", "to allow no call of a grant, remove its actions"),
+        (
+            GrantEdit(per_minute=0),
+            "a rate is an integer of at least 1",
+            "to allow no call of a grant, remove its actions",
+        ),
         (GrantEdit(tool=""), "the name of a tool is empty", ""),
         (GrantEdit(allow=("",)), "the name of an action is empty", ""),
         (GrantEdit(data_class="intern"), "unknown data class `intern`", "did you mean `internal`? classes: public"),
@@ -188,14 +192,14 @@ def test_without_a_close_word_the_hint_lists_none() -> None:
 def test_a_text_that_is_not_a_grant_is_not_edited() -> None:
     """Its own problem comes first."""
     with pytest.raises(GrantError, match="`rate` is missing"):
-        apply_edit("{}", GrantEdit(rate=5))
+        apply_edit("{}", GrantEdit(per_minute=5))
 
 
 def test_an_edit_that_went_wrong_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
     """It raises what ends as 70; no text leaves."""
     monkeypatch.setattr(set_fields, "replace_value", lambda text, *_: text)
     with pytest.raises(AssertionError):
-        apply_edit(GIT, GrantEdit(rate=5))
+        apply_edit(GIT, GrantEdit(per_minute=5))
 
 
 @pytest.mark.parametrize("file", VALID, ids=lambda file: file.stem)
@@ -205,8 +209,8 @@ def test_an_example_is_the_same_after_an_edit_and_its_reverse(file: Path) -> Non
     grant = decode_grant(text.encode())
     allowed = apply_edit(text, GrantEdit(allow=("x",))).text
     assert apply_edit(allowed, GrantEdit(revoke=("x",))).text == text
-    raised = apply_edit(text, GrantEdit(rate=grant.rate.per_minute + 1)).text
-    back = apply_edit(raised, GrantEdit(rate=grant.rate.per_minute)).text
+    raised = apply_edit(text, GrantEdit(per_minute=grant.rate.per_minute + 1)).text
+    back = apply_edit(raised, GrantEdit(per_minute=grant.rate.per_minute)).text
     assert TOKEN.sub(lambda token: canonical(token[0]), back) == TOKEN.sub(lambda token: canonical(token[0]), text)
     assert (back == text) == (file.stem not in {"a-rate-of-30.0", "a-rate-of-3e1"})
 

@@ -58,7 +58,7 @@ def put(root: Root, grant_id: str, data: bytes | None) -> None:
 
 def set_rate(root: Root, grant_id: str, rate: int) -> None:
     """Set a rate."""
-    operations.edit_grant(root, grant_id, set_fields.GrantEdit(rate=rate), agree)
+    operations.edit_grant(root, grant_id, set_fields.GrantEdit(per_minute=rate), agree)
 
 
 IDS = st.sampled_from(["git", "a", "b"])

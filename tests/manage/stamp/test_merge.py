@@ -55,7 +55,7 @@ def checkout(root: Root, tracked: Files) -> None:
 
 def rate(root: Root, grant_id: str, number: int) -> None:
     """Change a grant by the program."""
-    edit_grant(root, grant_id, GrantEdit(rate=number), agree)
+    edit_grant(root, grant_id, GrantEdit(per_minute=number), agree)
 
 
 def version(root: Root) -> int:
