@@ -37,7 +37,7 @@ MAX_POLL_SECONDS = 1.0  # an edited grant, a freed budget or a human's answer is
 class Call(Value):
     """The words of one `check`, as both doors read them."""
 
-    grant: str
+    grant_id: str
     action: str
     paths: tuple[str, ...] = ()
     arg_words: tuple[str, ...] = ()
@@ -113,7 +113,7 @@ def _parse_cost(digits: str) -> int | None:
 
 def _load_grant_and_settings(call: Call) -> "tuple[Grant, Settings]":
     """Load the grant and the settings of a call; raise CortexPolicyError."""
-    return load_grant_and_settings_for_call(call.grant, call.root, require_path=call.require_path)
+    return load_grant_and_settings_for_call(call.grant_id, call.root, require_path=call.require_path)
 
 
 def decide_outcome_with_wait(
@@ -123,7 +123,7 @@ def decide_outcome_with_wait(
 ) -> CallOutcome:
     """Decide a call; wait for budget or an approval as long as the call asks for, and show that."""
     start, is_recorded, error = time.perf_counter_ns(), call.command != "explain", None
-    audited = AuditedCall(call.grant, call.action, {}, call.cost, peek=call.peek, is_recorded=is_recorded)
+    audited = AuditedCall(call.grant_id, call.action, {}, call.cost, peek=call.peek, is_recorded=is_recorded)
     try:
         with audited:
             _decide_until_settled(call, audited, notice, load)

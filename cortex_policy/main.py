@@ -259,7 +259,7 @@ def _parse_call_fields(argv: list[str], flags: "dict[str, str]", options: "dict[
             return None
     if len(names) != 2 or not _parse_numbers(fields):  # noqa: PLR2004 - a grant and an action
         return None
-    fields["grant"], fields["action"] = names
+    fields["grant_id"], fields["action"] = names
     return fields
 
 

@@ -67,7 +67,8 @@ def format_outcome_text_line(outcome: "CallOutcome") -> str:
         return f"cortex-policy {call.command}: {error.detail}"
     if decision is not None and decision.allowed:
         return f"{_allowed_text(decision)}{_unchecked_scope_text(outcome)}"
-    return f"{call.grant} {call.action}: {decision.message if decision is not None else error.message if error else ''}"
+    message = decision.message if decision is not None else error.message if error else ""
+    return f"{call.grant_id} {call.action}: {message}"
 
 
 def _make_outcome_hint(outcome: "CallOutcome") -> str:
@@ -140,7 +141,7 @@ def outcome_to_json(outcome: "CallOutcome") -> dict[str, object]:
         "exit_code": outcome.exit_code,
         "retryable": error is None and decision is not None and decision.retryable,
         "grant": {
-            "id": call.grant or None,
+            "id": call.grant_id or None,
             "tool": grant.tool if grant is not None else None,
             "file": origin.file if origin is not None else None,
             "sha256": origin.sha256 if origin is not None else None,

@@ -93,11 +93,11 @@ class BatchDecider(Decider):
     def decide_call(self, call: Call, args: "Mapping[str, object]") -> CallOutcome:
         """Decide any call as `check` does; an error that prevents a decision is in the outcome."""
         start = perf_counter_ns()
-        audited = AuditedCall(call.grant, call.action, args, call.cost, peek=call.peek)
+        audited = AuditedCall(call.grant_id, call.action, args, call.cost, peek=call.peek)
         error: CortexPolicyError | None = None
         try:
             with audited:
-                entry = self._cached_grant_for_call(call.grant)
+                entry = self._cached_grant_for_call(call.grant_id)
                 audited.grant, settings = entry.grant, entry.settings
                 if call.require_path:
                     settings = Settings(**{**vars(settings), "require_path": True})

@@ -89,9 +89,9 @@ def _call_of(name: "UnresolvedRoot", tool: str, given: "dict[str, Any]") -> Call
 
 
 def _load(name: "UnresolvedRoot", call: Call) -> "tuple[Grant, Settings]":
-    check_grant_id(call.grant)
+    check_grant_id(call.grant_id)
     check_host_stop()
-    return load_grant_without_host_stop_check(name.resolve(), call.grant)
+    return load_grant_without_host_stop_check(name.resolve(), call.grant_id)
 
 
 def _check_answer(outcome: CallOutcome) -> ToolAnswer:

@@ -81,7 +81,7 @@ class WordsAnswerer:
         if call.json or call.peek or call.require_path or call.cost != 1 or call.args_json or call.arg_words:
             return None
         args = {"path": call.paths[0]} if len(call.paths) == 1 else {"paths": list(call.paths)} if call.paths else {}
-        taken = self._try_decide(call.root, call.grant, call.action, args)
+        taken = self._try_decide(call.root, call.grant_id, call.action, args)
         return None if taken is None else CallOutcome(call, taken[0].grant, taken[1], None, 0)
 
     def _try_decide(
@@ -93,9 +93,9 @@ class WordsAnswerer:
             return None
 
     def _load_for_call(self, call: "Call") -> "tuple[Grant, Settings]":
-        check_grant_id(call.grant)
+        check_grant_id(call.grant_id)
         check_host_stop()
-        grant, settings = self._decider_for_root(call.root).load_grant_for_call(call.grant)
+        grant, settings = self._decider_for_root(call.root).load_grant_for_call(call.grant_id)
         if call.require_path:
             settings = Settings(**{**vars(settings), "require_path": True})
         return grant, settings

@@ -91,7 +91,7 @@ def make_call_fields(  # noqa: PLR0913 - the options that every command for a ca
 ) -> dict[str, Any]:
     """Return the fields of a call that these options set."""
     return {
-        "grant": grant,
+        "grant_id": grant,
         "action": action,
         "paths": tuple(path or ()),
         "arg_words": tuple(arg or ()),
