@@ -23,6 +23,7 @@ _MAX_DIGITS = 18  # as many as any TOML reader takes
 _MAX_NAME_LENGTH = 64
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 _SWITCH_WORDS = {"true": True, "1": True, "false": False, "0": False}
+_TABLES_OF_FIELDS = ("audit", "approvals", "budgets")
 _OPERATOR_PLACES = (SYSTEM, USER, ENVIRONMENT)
 
 
@@ -275,3 +276,9 @@ def parse_setting_or_text(setting: Setting, text: str) -> object:
     if setting.kind == CODES:
         return [code.strip() for code in text.split(",") if code.strip()]
     return text
+
+
+def find_setting_name_of_field(field: str) -> str:
+    """Return the name of the setting that a field of `Settings` has the value of."""
+    table, _, rest = field.partition("_")
+    return f"{table}.{rest}" if table in _TABLES_OF_FIELDS else field

@@ -21,6 +21,7 @@ from cortex_policy.core.settings import (
     SYSTEM,
     USER,
     Layer,
+    find_setting_name_of_field,
     flatten_settings_document,
     is_valid_setting_value,
     map_settings_by_variable_name,
@@ -53,7 +54,6 @@ STABLE_NS = 20_000_000  # nanoseconds since the last change
 MAX_TRIES = 50
 ROOT_USER = 0
 _VALIDATION = "validate."  # of no interest to a check
-_TABLES_OF_FIELDS = ("audit", "approvals", "budgets")
 
 
 def read_uncached_settings(root: str | None, *, require_path: bool = False) -> Settings:
@@ -76,12 +76,6 @@ def merge_settings_layers(layers: list[Layer]) -> Settings:
 
         raise_if_budget_settings_incomplete(settings, layers)
     return settings
-
-
-def find_setting_name_of_field(field: str) -> str:
-    """Return the name of the setting that a field of `Settings` has the value of."""
-    table, _, rest = field.partition("_")
-    return f"{table}.{rest}" if table in _TABLES_OF_FIELDS else field
 
 
 def find_state_directory() -> str:
@@ -278,11 +272,9 @@ def decode_layer(place: str, file: str, data: bytes, *, asks_all: bool = True) -
 def _decode_locks(file: str, locked: object, values: "Mapping[str, object]") -> tuple[str, ...]:
     if isinstance(locked, list) and all(isinstance(name, str) and name in values for name in locked):
         return tuple(locked)
-    names = ", ".join(f'"{name}"' for name in values)
-    hint = f"name what it sets, as in `{LOCKED} = [{names}]`"
-    from cortex_policy.state.settings_errors import make_invalid_settings_error  # noqa: PLC0415 - only a failure needs it
+    from cortex_policy.state.settings_errors import make_wrong_locks_error  # noqa: PLC0415 - only a failure needs it
 
-    raise make_invalid_settings_error(file, f"`{LOCKED}` is a list of settings that this file sets", hint)
+    raise make_wrong_locks_error(file, values)
 
 
 def make_variables_layer(environment: "Mapping[str, str | None]") -> Layer:

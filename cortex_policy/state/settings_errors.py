@@ -75,6 +75,13 @@ def make_wrong_setting_error(place: str, file: str, name: str, value: object) ->
     return make_invalid_settings_error(file, f"`{name}` is {shown}", f"it must be {setting.expected}")
 
 
+def make_wrong_locks_error(file: str, names: "Iterable[str]") -> GrantError:
+    """Return the error for locks that are not a list of what the file sets, which is `names`."""
+    shown = ", ".join(f'"{name}"' for name in names)
+    hint = f"name what it sets, as in `{LOCKED} = [{shown}]`"
+    return make_invalid_settings_error(file, f"`{LOCKED}` is a list of settings that this file sets", hint)
+
+
 def make_wrong_variable_error(variable: str, text: str, setting: Setting | None) -> GrantError:
     """Return the error for a variable that is not a setting, or has a wrong value."""
     if setting is None:

@@ -7,12 +7,11 @@ import pytest
 from cortex_policy import PolicyStore, enforce, load_grant
 from cortex_policy.core.model import GrantError, Settings, StateError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.settings import BY_NAME, PROJECT, SYSTEM, USER
+from cortex_policy.core.settings import BY_NAME, PROJECT, SYSTEM, USER, find_setting_name_of_field
 from cortex_policy.manage.diff.settings import compare_settings_texts_or_none
 from cortex_policy.manage.settings.write import SettingsFile, remove_setting_from_file, write_setting_to_file
 from cortex_policy.state.enforcement import load_effective_settings
 from cortex_policy.state.grants import find_named_or_only_root
-from cortex_policy.state.settings import find_setting_name_of_field
 from tests.support.command import result_of, run_command
 from tests.support.stamps import agree
 
