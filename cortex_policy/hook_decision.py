@@ -9,7 +9,7 @@ from cortex_policy import import_from_bytecode
 from cortex_policy.core.decode import DECIDED_BY_RULES, MalformedError, decode_json
 from cortex_policy.core.engine import find_denial_before_rate
 from cortex_policy.core.hooks import PayloadError
-from cortex_policy.core.hooks.guarded_files import PLACES, find_guarded_path_denial_text
+from cortex_policy.core.hooks.guarded_files import find_guarded_path_denial_text
 from cortex_policy.core.hooks.payload import CANARY, MAX_BYTES, detect_agent, read_tool_call
 from cortex_policy.core.hooks.ruling import (
     ToolOutcome,
@@ -35,7 +35,7 @@ from cortex_policy.core.model import (
 )
 from cortex_policy.core.path_arguments import collapse_path
 from cortex_policy.state import find_home_directory_or_empty, sha256
-from cortex_policy.state.calls_seen_by_several_hooks import CallDelivery
+from cortex_policy.state.calls_seen_by_several_hooks import make_call_delivery
 from cortex_policy.state.enforcement import (
     AuditedCall,
     check_host_stop,
@@ -44,7 +44,7 @@ from cortex_policy.state.enforcement import (
     open_budgets_of_root,
 )
 from cortex_policy.state.grants import find_named_or_only_root
-from cortex_policy.state.hooks_file import load_rules_and_settings
+from cortex_policy.state.hooks_file import find_guarded_links, load_rules_and_settings
 from cortex_policy.state.paths import (
     PathWalk,
     ProtectedPaths,
@@ -55,7 +55,7 @@ from cortex_policy.state.paths import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from cortex_policy.core.hooks.hook_rules import HookRules
     from cortex_policy.core.hooks.payload import ToolCall
@@ -112,7 +112,7 @@ def _apply_rules_of_root(
         home = find_home_directory_or_empty()
         ruling = apply_rules(call, rules, home)
         tops = dict.fromkeys((root.path, call.cwd, home))
-        guard = _make_guard(call, rules, _guarded_links(tops, rules.guard) if ruling.paths else [])
+        guard = _make_guard(call, rules, find_guarded_links(tops, rules.guard) if ruling.paths else [])
         why = enter(call.cwd)
         cwd_denial = _ruling_denial_text(call, why) if why else ""
         denial = ruling.denial or _guarded_denial_text(call, ruling, guard) or (cwd_denial if ruling.checks else "")
@@ -167,28 +167,6 @@ def _ruling_denial_text(call: "ToolCall", why: str) -> str:
     return format_rules_denial(call.tool, why, is_final=True)
 
 
-def _guarded_links(tops: "Iterable[str]", guard: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Return each guarded name that is, or leads through, a link, and where that ends: it is closed there as well."""
-    places = [place for top in tops for place in _find_guarded_places(top)]
-    places += filter(os.path.lexists, guard)
-    ends = [(place, os.path.realpath(place)) for place in places]
-    return [(place, end) for place, end in ends if end != place]
-
-
-def _find_guarded_places(top: str) -> list[str]:
-    """Return the guarded names that exist below a directory; in one that does not exist no name is looked for."""
-    places, absent = [], set()
-    for name in PLACES:
-        if name.partition("/")[0] in absent:
-            continue
-        place = f"{top}/{name}"
-        if os.path.lexists(place):
-            places.append(place)
-        else:
-            absent.add(name)
-    return places
-
-
 def _guarded_end_text(paths: tuple[str, ...], guard: "Guard") -> str:
     """Return why one of these paths may not be touched once its links are followed, '' if all may."""
     for path in paths:
@@ -217,7 +195,7 @@ class _GrantQuestions:
     def __init__(self, root: "Root", call: "ToolCall", tag: str | None, ruling: "Ruling", guard: "Guard") -> None:
         self._root, self._cwd, self._guard = root, call.cwd, guard
         self._inputs = call.inputs
-        self._delivery = _delivery_of(call, tag) if tag is not None else None
+        self._delivery = make_call_delivery(call, tag) if tag is not None else None
         self._counted = next((check for check in ruling.checks if check.consumes), None)
         others = [check for check in ruling.checks if check is not self._counted]
         # INVARIANT: the hit comes last, so that none is taken for a call that another grant denies
@@ -302,11 +280,6 @@ class _GrantQuestions:
         grant, settings = load_grant_without_host_stop_check(self._root, self._counted.grant)
         budgets = open_budgets_of_root(_origin_of(grant).root_identity, settings, self._delivery)
         return budgets.peek(grant.tool, self._counted.action, grant.rate.per_minute).repeat
-
-
-def _delivery_of(call: "ToolCall", tag: str) -> CallDelivery:
-    identity = ascii((call.session, call.call_id, call.tool, call.inputs))
-    return CallDelivery(sha256(identity.encode("ascii")).digest(), tag)
 
 
 def _grant_denial_text(check: "GrantCheck", grant: "Grant", decision: Decision) -> str:

@@ -7,9 +7,9 @@ from time import time_ns
 from cortex_policy.core.audit_event import parse_trace_id_or_none
 from cortex_policy.core.audit_line_template import UNKNOWN_CALLER, AuditLineTemplate, Caller
 from cortex_policy.core.model import StateError
+from cortex_policy.state import read_working_directory_or_none
 from cortex_policy.state.audit_log import AuditLog
 from cortex_policy.state.audit_record import make_sink_error, read_stamp_version
-from cortex_policy.state.paths import read_working_directory_or_none
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

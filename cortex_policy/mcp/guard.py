@@ -19,9 +19,9 @@ from cortex_policy.mcp.arguments import copy_arguments, escape_surrogates_in_mem
 from cortex_policy.mcp.hidden_tools import find_hidden_tools
 from cortex_policy.mcp.non_json_texts_in_schema import UNKNOWN_TEXTS, TextArguments
 from cortex_policy.render import outcome_to_json
+from cortex_policy.state import read_working_directory_or_none
 from cortex_policy.state.enforcement import AuditedCall, load_effective_settings
 from cortex_policy.state.grants import find_named_or_only_root
-from cortex_policy.state.paths import read_working_directory_or_none
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ It is here, and not in a module of its own, because each module that a check loa
 """
 
 import os
-import stat
 import sys
 import time
 from _thread import get_ident
@@ -121,6 +120,24 @@ def exists_or_unknown(name: str, directory: int | None = None) -> bool:
     return True
 
 
+def read_file_identity_or_none(path: str) -> tuple[int, int] | None:
+    """Return the device and the inode that a path leads to, None if it leads nowhere, or cannot be examined."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def read_working_directory_or_none() -> str | None:
+    """Return the working directory, None if it is gone."""
+    try:
+        here = os.getcwd()
+    except OSError:
+        return None
+    return here if here.startswith("/") else None  # it may be in another mount namespace
+
+
 def find_system_and_user_settings_directories() -> tuple[str, str]:
     """Return the directories of the system's and the user's settings, as platformdirs has them, without its 20 ms."""
     named = os.environ.get("XDG_CONFIG_HOME", "")
@@ -166,22 +183,6 @@ def find_named_or_default_state_directory(path: str | None) -> str:
     if not path.startswith("/") or "\0" in path:
         raise make_state_unavailable_error(f"{STATE_DIR} is not absolute", "set it to an absolute path, or unset it")
     return path
-
-
-def open_state_directory_or_minus_one(named: str | None) -> int:
-    """Open the directory of rate state; -1 if it is missing, or not ours alone; the ledger reports that."""
-    where = find_default_rate_state_directory() if named is None else named
-    try:
-        directory = os.open(where, OPEN_DIRECTORY) if where.startswith("/") else -1
-    except (OSError, ValueError):
-        return -1
-    if directory < 0:
-        return directory
-    status = os.fstat(directory)
-    if status.st_uid == os.geteuid() and not status.st_mode & 0o077:
-        return directory
-    os.close(directory)
-    return -1
 
 
 def read_json_object_or_none(directory: int, name: str) -> "dict[str, object] | None":
@@ -297,14 +298,3 @@ def _close_locks_of_other_threads() -> None:
 
 
 os.register_at_fork(after_in_child=_close_locks_of_other_threads)
-
-
-def is_open_state_file_still_linked(descriptor: int) -> bool:
-    """Whether a locked file of state is still the one at its name; raise StateError for a wrong kind of object."""
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_nlink > 1:
-        raise make_state_unavailable_error(
-            "a state file has another owner, more than one link or the wrong type",
-            "drop it with `cortex-policy rate purge`",
-        )
-    return status.st_nlink == 1

@@ -15,9 +15,8 @@ from cortex_policy.core.audit_event import format_timestamp
 from cortex_policy.core.engine import decide_rate
 from cortex_policy.core.json_text import encode_json_line
 from cortex_policy.core.model import APPROVED, DENIED, USED, WAITING, Approval, CortexPolicyError, Decision
-from cortex_policy.state import sha256
+from cortex_policy.state import read_working_directory_or_none, sha256
 from cortex_policy.state.approval_store import MAX_BYTES, ApprovalStore
-from cortex_policy.state.paths import read_working_directory_or_none
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,8 +7,13 @@ from time import time_ns
 from cortex_policy.core.audit_event import FULL, Event, event_to_cloudevent_line, parse_trace_id_or_none, to_cloudevent
 from cortex_policy.core.decode import MalformedError, decode_json, to_whole_number
 from cortex_policy.core.model import STATE_UNAVAILABLE, CortexPolicyError, StateError
-from cortex_policy.state import compute_sha256_hex, make_policy_directory_path, read_up_to
-from cortex_policy.state.paths import find_protected_paths, read_working_directory_or_none, resolve_path_arguments
+from cortex_policy.state import (
+    compute_sha256_hex,
+    make_policy_directory_path,
+    read_up_to,
+    read_working_directory_or_none,
+)
+from cortex_policy.state.paths import find_protected_paths, resolve_path_arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

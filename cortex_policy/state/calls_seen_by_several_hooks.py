@@ -11,6 +11,10 @@ from cortex_policy.core import Value
 from cortex_policy.state import read_time_namespace_id, sha256
 from cortex_policy.state.ledger_ring import WINDOW_TICKS, WORD
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.core.hooks.payload import ToolCall
+
 MAX_MARKS = 4096
 LIFETIME_TICKS = 2 * WINDOW_TICKS
 _MAGIC = b"CPDELIV1"
@@ -27,6 +31,12 @@ class CallDelivery(Value):
 
     call: bytes
     tag: str
+
+
+def make_call_delivery(call: "ToolCall", tag: str) -> CallDelivery:
+    """Return the delivery of a call by the line with a tag."""
+    identity = ascii((call.session, call.call_id, call.tool, call.inputs))
+    return CallDelivery(sha256(identity.encode("ascii")).digest(), tag)
 
 
 class CountedCallDeliveries:

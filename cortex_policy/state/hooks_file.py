@@ -1,19 +1,24 @@
 """The rules for the tools of agents: hooks.toml, trusted and stamped like a grant; any doubt denies (docs/hooks.md).
 
 A decoded copy is kept beside that of the settings. Its name is a hash of the file's bytes, so that it is never stale.
+The links that lead to guarded files are looked for here too: another module would cost each hook time.
 """
 
 import os
 
 from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES
+from cortex_policy.core.hooks.guarded_files import PLACES
 from cortex_policy.core.hooks.hook_rules import HookRule, decode_valid_rules_document, rules_to_document
 from cortex_policy.core.model import GRANT_NOT_FOUND, GRANT_UNSAFE, GrantError
-from cortex_policy.state import Root, open_state_directory_or_minus_one, read_json_object_or_none, sha256
+from cortex_policy.state import Root, read_json_object_or_none, sha256
 from cortex_policy.state.enforcement import check_root_stop, load_effective_settings
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
+from cortex_policy.state.ledger import open_state_directory_or_minus_one
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from cortex_policy.core.hooks.hook_rules import HookRules
     from cortex_policy.core.model import Settings
 
@@ -88,3 +93,25 @@ def _decode_and_store(data: bytes, directory: int, name: str) -> "HookRules":
     rules = decode_hooks_toml(data)
     store_in_disk_cache(directory, _PREFIX, name, rules_to_document(rules))
     return rules
+
+
+def find_guarded_links(tops: "Iterable[str]", guard: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return each guarded name that is, or leads through, a link, and where that ends: it is closed there as well."""
+    places = [place for top in tops for place in _find_guarded_places(top)]
+    places += filter(os.path.lexists, guard)
+    ends = [(place, os.path.realpath(place)) for place in places]
+    return [(place, end) for place, end in ends if end != place]
+
+
+def _find_guarded_places(top: str) -> list[str]:
+    """Return the guarded names that exist below a directory; in one that does not exist no name is looked for."""
+    places, absent = [], set()
+    for name in PLACES:
+        if name.partition("/")[0] in absent:
+            continue
+        place = f"{top}/{name}"
+        if os.path.lexists(place):
+            places.append(place)
+        else:
+            absent.add(name)
+    return places

@@ -1,4 +1,7 @@
-"""Budgets in files shared by all processes: one file per tool and action, opened, locked and read at each call."""
+"""Budgets in files shared by all processes: one file per tool and action, opened, locked and read at each call.
+
+One module of more than 250 lines, as each module costs a check time.
+"""
 
 import os
 import sys
@@ -46,6 +49,22 @@ def format_budget_directory_name(root_identity: tuple[int, int], boot: bytes) ->
     """Return the name of the directory of a root's budgets; it begins with a mark of the boot."""
     mark: str = sha256(b"boot " + boot).hexdigest()[:BOOT_PREFIX]
     return mark + str(sha256(b"root %d %d " % root_identity + boot).hexdigest()[:32])
+
+
+def open_state_directory_or_minus_one(named: str | None) -> int:
+    """Open the directory of rate state; -1 if it is missing, or not ours alone; the ledger reports that."""
+    where = find_named_or_default_state_directory(None) if named is None else named
+    try:
+        directory = os.open(where, OPEN_DIRECTORY) if where.startswith("/") else -1
+    except (OSError, ValueError):
+        return -1
+    if directory < 0:
+        return directory
+    status = os.fstat(directory)
+    if status.st_uid == os.geteuid() and not status.st_mode & 0o077:
+        return directory
+    os.close(directory)
+    return -1
 
 
 def open_or_make_private_directory(name: str, parent: int | None, shown: str) -> int:

@@ -6,7 +6,6 @@ import sys
 
 from cortex_policy.core.model import StateError
 from cortex_policy.state import (
-    is_open_state_file_still_linked,
     lock_file,
     read_time_namespace_id,
     unlock_and_close,
@@ -30,6 +29,7 @@ from cortex_policy.state.ledger_ring import (
     DamagedFileError,
     Ring,
     compute_hits_per_slot,
+    is_open_state_file_still_linked,
     open_and_lock_budget_file_or_none,
 )
 

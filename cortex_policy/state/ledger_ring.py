@@ -14,12 +14,12 @@ hits. The identity and the marks NOTHING, GONE and BROKEN are plain; all other w
 """
 
 import os
+import stat
 import sys
 import time
 
 from cortex_policy.state import (
     CLOCK,
-    is_open_state_file_still_linked,
     lock_file,
     make_state_unavailable_error,
     read_time_namespace_id,
@@ -245,3 +245,14 @@ def open_and_lock_budget_file_or_none(directory: int, name: str) -> int | None:
             raise
         unlock_and_close(descriptor)
     raise make_state_unavailable_error("its file is replaced again and again")
+
+
+def is_open_state_file_still_linked(descriptor: int) -> bool:
+    """Whether a locked file of state is still the one at its name; raise StateError for a wrong kind of object."""
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_nlink > 1:
+        raise make_state_unavailable_error(
+            "a state file has another owner, more than one link or the wrong type",
+            "drop it with `cortex-policy rate purge`",
+        )
+    return status.st_nlink == 1

@@ -15,6 +15,8 @@ from cortex_policy.state import (
     find_system_and_user_settings_directories,
     make_dot_cortex_path,
     make_policy_directory_path,
+    read_file_identity_or_none,
+    read_working_directory_or_none,
 )
 
 TYPE_CHECKING = False
@@ -60,23 +62,15 @@ def find_protected_paths(origin: "Origin", settings: "Settings") -> ProtectedPat
     except StateError:  # the ledger says so, once every other rule lets the call pass
         names = [*find_system_and_user_settings_directories(), *files]
     for name in names:
-        identity = _identity_of(name)
+        identity = read_file_identity_or_none(name)
         if identity is not None:  # else it is not there (yet): its name guards it
             identities.add(identity)
-    holder = _identity_of(make_dot_cortex_path(origin.root))
+    holder = read_file_identity_or_none(make_dot_cortex_path(origin.root))
     log = settings.audit_file
     logs = () if log is None else (log, os.path.realpath(log))  # and what they are rotated to
     return ProtectedPaths(
         frozenset(identities), tuple(dict.fromkeys([*names, *map(os.path.realpath, names)])), logs, holder
     )
-
-
-def _identity_of(name: str) -> tuple[int, int] | None:
-    try:
-        status = os.stat(name)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 class UnresolvablePathError(Exception):
@@ -92,15 +86,6 @@ def resolve_path_arguments(
     """
     paths = {(argument, given): 1 for argument, given, _ in find_path_arguments(grant, args) if given is not None}
     return tuple(_resolve_path(argument, given, origin, protected, grant.fs_scope, start) for argument, given in paths)
-
-
-def read_working_directory_or_none() -> str | None:
-    """Return the working directory, None if it is gone."""
-    try:
-        here = os.getcwd()
-    except OSError:
-        return None
-    return here if here.startswith("/") else None  # it may be in another mount namespace
 
 
 def _resolve_path(

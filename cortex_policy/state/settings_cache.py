@@ -14,11 +14,11 @@ from cortex_policy.state import (
     make_dot_cortex_path,
     make_policy_directory_path,
     may_hold_settings,
-    open_state_directory_or_minus_one,
     read_json_object_or_none,
     read_up_to,
     sha256,
 )
+from cortex_policy.state.ledger import open_state_directory_or_minus_one
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,11 +9,10 @@ from cortex_policy.state import (
     STATE_DIR,
     find_default_rate_state_directory,
     find_system_and_user_settings_directories,
-    open_state_directory_or_minus_one,
     read_boot_id,
 )
 from cortex_policy.state.hooks_file import format_cached_rules_name_prefix
-from cortex_policy.state.ledger import format_budget_directory_name
+from cortex_policy.state.ledger import format_budget_directory_name, open_state_directory_or_minus_one
 from cortex_policy.state.ledger_maintenance import clear_budget_directory
 from cortex_policy.state.settings import find_state_directory
 from cortex_policy.state.settings_cache import format_cached_settings_name_prefix
