@@ -1,4 +1,7 @@
-"""The values that all parts exchange, and the errors that they raise: one module, as a check pays for each."""
+"""The values that all parts exchange, and the errors that they raise: one module, as a check pays for each.
+
+It has more than 300 lines: a pickle names the module of a class, so that an older version cannot read one that moved.
+"""
 
 from cortex_policy.core import DeprecatedField, Value, shorten_message
 
