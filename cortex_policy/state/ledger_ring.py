@@ -11,6 +11,8 @@ hits. The identity and the marks NOTHING, GONE and BROKEN are plain; all other w
 - AT_TIME_NAMESPACE: the time namespace whose clock gave the ticks
 - AT_KEPT: the head while a process removes the file, which may be killed before it has; else NOTHING
 - AT_HEAD: the number of the next hit, which gives its slot; GONE or BROKEN if the file is no longer to be used
+
+One module of more than 250 lines, as each module costs a check time.
 """
 
 import os

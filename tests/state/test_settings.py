@@ -250,7 +250,7 @@ def test_a_lock_names_what_the_system_sets(root: Path, files: dict[str, Path], t
 @pytest.mark.parametrize(
     ("variable", "value", "hint"),
     [
-        ("CORTEX_POLICY_SENSITIVE", "", "unset it"), ("CORTEX_POLICY_SENSITIVE", "Deny", "`deny`"),
+        ("CORTEX_POLICY_SENSITIVE", "", "unset the variable"), ("CORTEX_POLICY_SENSITIVE", "Deny", "`deny`"),
         ("CORTEX_POLICY_REQUIRE_PATH", "yes", "true or false"), ("CORTEX_POLICY_HISTORY_KEEP", "-1", "whole number"),
         ("CORTEX_POLICY_HISTORY_KEEP", "\u0663", "whole number"), ("CORTEX_POLICY_STAMPS", "off", "did you mean `CORTEX_POLICY_STAMP`?"),
         ("CORTEX_POLICY_VALIDATE_SELECT", "key", ""), ("CORTEX_POLICY_", "", ""), ("CORTEX_POLICY_LOCKED", "x", ""),
