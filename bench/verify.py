@@ -10,7 +10,7 @@ from statistics import median
 
 from replay import decode_lines
 
-from cortex_policy.core.audit_chain import chain_first_line, chain_line, parse_chain_digest
+from cortex_policy.core.audit_chain import chain_first_line, chain_line, parse_chain_digest_or_empty
 from cortex_policy.core.audit_event import Event, event_to_cloudevent_line
 from cortex_policy.manage.audit import verify
 from cortex_policy.manage.audit.log_files import open_logs
@@ -33,7 +33,7 @@ def log(file: Path, count: int, detail: str) -> None:
             event = Event(*words, args, is_allowed=True, reason="allowed", root="/srv/repo")
             text = event_to_cloudevent_line(event, detail, digest)
             text = chain_line(text, before, b"", digest) if before else chain_first_line(text, None, digest)
-            before = parse_chain_digest(text[:-1])
+            before = parse_chain_digest_or_empty(text[:-1])
             out.write(text)
 
 

@@ -78,7 +78,7 @@ def answer_agent_and_exit(argv: list[str], closed: list[int], error_text: "Error
     """
     for name in [name for name in os.environ if name.startswith(_VARIABLES)]:
         del os.environ[name]
-    process = HookProcess(find_agent_in_argv_or_empty(argv), error_text)
+    process = HookProcess(find_first_word_if_agent_or_empty(argv), error_text)
     try:
         process.handle_signals()
         if closed:
@@ -251,14 +251,14 @@ def _write_once(descriptor: int, data: bytes) -> None:
         return  # closed or full: the exit code says it as well
 
 
-def find_agent_in_argv_or_empty(argv: list[str]) -> str:
+def find_first_word_if_agent_or_empty(argv: list[str]) -> str:
     """Return the agent that the words name, '' if they name none."""
     return argv[0] if argv and argv[0] in AGENTS else ""
 
 
 def parse_hook_argv(argv: list[str]) -> HookWords:
     """Parse the words after `hook`; raise HookWordsError for any others than an installed line has."""
-    agent = find_agent_in_argv_or_empty(argv)
+    agent = find_first_word_if_agent_or_empty(argv)
     if not agent and argv[:1] != [ANY_AGENT]:
         raise _words_error(f"it must name an agent: {', '.join(AGENTS)}")
     fields: dict[str, str] = {}

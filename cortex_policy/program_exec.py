@@ -60,11 +60,11 @@ def _search_error(name: str, files: list[str]) -> CortexPolicyError:
 
 def make_execution_error(file: str, error: OSError, more: str = COUNTED) -> CortexPolicyError:
     """Return the error for a file that the system does not execute."""
-    from cortex_policy.core.text import format_os_error  # noqa: PLC0415 - only a failure needs it
+    from cortex_policy.core.text import format_os_error_cause  # noqa: PLC0415 - only a failure needs it
 
     is_absent = isinstance(error, FileNotFoundError | NotADirectoryError)
     reason = COMMAND_NOT_FOUND if is_absent else COMMAND_NOT_EXECUTABLE
-    return CortexPolicyError(reason, f"`{file}`: {format_os_error(error)}{more}")
+    return CortexPolicyError(reason, f"`{file}`: {format_os_error_cause(error)}{more}")
 
 
 def execute_program_or_return_error(program: str, words: list[str]) -> CortexPolicyError:

@@ -4,7 +4,7 @@ import os
 
 from cortex_policy.core import Value
 from cortex_policy.core.model import USED, UsageError
-from cortex_policy.core.text import escape_ascii_json_output, escape_output, format_message_line
+from cortex_policy.core.text import escape_ascii_json_output, escape_message_to_one_line, escape_output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +33,9 @@ def render_outcome_even_if_silent(outcome: "CallOutcome") -> RenderedCall:
     if outcome.call.json:
         return RenderedCall(code, format_outcome_json_line(outcome) + "\n")
     remedy = _make_outcome_hint(outcome)
-    lines = map(format_message_line, [format_outcome_text_line(outcome), *([f"hint: {remedy}"] if remedy else [])])
+    lines = map(
+        escape_message_to_one_line, [format_outcome_text_line(outcome), *([f"hint: {remedy}"] if remedy else [])]
+    )
     is_one_line = outcome.call.command == "run" and not isinstance(outcome.error, UsageError)
     text = escape_output(("; " if is_one_line else "\n").join(lines) + "\n")
     if not outcome.decision and "Z" in text and os.isatty(2):

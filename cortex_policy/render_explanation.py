@@ -7,9 +7,9 @@ from textwrap import wrap
 from cortex_policy.core.explanation_steps import DENIES, FAILS, PASSES, RuleStep
 from cortex_policy.core.text import (
     elide_middle,
+    escape_message_to_one_line,
     escape_output,
     escape_unprintable,
-    format_message_line,
     join_words_that_fit,
 )
 from cortex_policy.render import format_outcome_json_line, format_outcome_text_line
@@ -40,14 +40,16 @@ def format_explanation(
     outcome: "CallOutcome", explained: "CallExplanation", *, width: int = _DEFAULT_WIDTH, is_coloured: bool = False
 ) -> str:
     """Return the answer with its explanation as lines for people, folded at a width."""
-    head = [format_message_line(format_outcome_text_line(outcome)), *_decision_lines(explained, outcome)]
+    head = [escape_message_to_one_line(format_outcome_text_line(outcome)), *_decision_lines(explained, outcome)]
     rows = [
         line for step in explained.explanation.steps for line in _rule_step_lines(step, width, is_coloured=is_coloured)
     ]
     more = [
         line
         for label, text, *end in _advice_rows(explained)
-        for line in _wrap_behind_head(width, f"{label:<{_COLUMN}}", format_message_line(text), *map(elide_middle, end))
+        for line in _wrap_behind_head(
+            width, f"{label:<{_COLUMN}}", escape_message_to_one_line(text), *map(elide_middle, end)
+        )
     ]
     return "".join(f"{line}\n" for line in [*head, "", *rows, *([""] if more else []), *more])
 
@@ -76,7 +78,7 @@ def _decision_lines(call_explanation: "CallExplanation", outcome: "CallOutcome")
 def _rule_step_lines(step: RuleStep, width: int, *, is_coloured: bool) -> list[str]:
     head = f"{step.rule:<{_COLUMN}}{step.verdict:<{_COLUMN}}"
     lines = _wrap_behind_head(
-        width, head, format_message_line(step.message), f"(line{_NO_BREAK}{step.line})" if step.line else ""
+        width, head, escape_message_to_one_line(step.message), f"(line{_NO_BREAK}{step.line})" if step.line else ""
     )
     if is_coloured and step.verdict in _STYLES:
         coloured_verdict = f"\x1b[{_STYLES[step.verdict]}m{step.verdict}\x1b[0m"

@@ -11,7 +11,7 @@ from cortex_policy.core.model import GrantError, Settings
 from cortex_policy.core.settings import Layer
 from cortex_policy.state.settings import (
     decode_layer,
-    make_shared_variable_layer,
+    make_other_programs_variable_layer,
     make_variables_layer,
     merge_settings_layers,
 )
@@ -29,7 +29,7 @@ def settings_or_none(case: dict[str, dict[str, str]]) -> Settings | None:
         os.environ.pop(name, None)
     os.environ.update({name: text for name, text in case["environment"].items() if name in SHARED})
     try:
-        shared = [make_shared_variable_layer(name) for name in SHARED]
+        shared = [make_other_programs_variable_layer(name) for name in SHARED]
         operators = layers_of_files(case["files"], "system", "user")
         environment = make_variables_layer(case["environment"])
         return merge_settings_layers([*shared, *operators, environment, *layers_of_files(case["files"], "project")])

@@ -12,7 +12,7 @@ import pytest
 
 from cortex_policy.cli.commands.hook import hook_app
 from cortex_policy.core.hooks.payload import AGENTS
-from cortex_policy.hook import HookWords, HookWordsError, find_agent_in_argv_or_empty, parse_hook_argv
+from cortex_policy.hook import HookWords, HookWordsError, find_first_word_if_agent_or_empty, parse_hook_argv
 from cortex_policy.main import HOOK_COMMANDS
 from tests.support.command import PROGRAM, result_of
 from tests.support.hooks import Answer, Scene, assert_allowed, assert_denied, make_scene, open_descriptors
@@ -224,7 +224,7 @@ def test_all_other_words_are_refused(words: list[str]) -> None:
     """The reason names what an operator does."""
     with pytest.raises(HookWordsError, match="hook install"):
         parse_hook_argv(words)
-    assert find_agent_in_argv_or_empty(words) in ("", "claude")
+    assert find_first_word_if_agent_or_empty(words) in ("", "claude")
 
 
 def test_commands_of_typer_are_not_agents() -> None:

@@ -9,7 +9,7 @@ from cortex_policy.batch.request_line import BadRequestError, RequestLine, parse
 from cortex_policy.check import Call, CallOutcome, decide_outcome_with_wait
 from cortex_policy.core.decode import decode_json
 from cortex_policy.core.model import CortexPolicyError, UsageError
-from cortex_policy.library.path_lookup import UnresolvedRoot, find_root_keeping_links
+from cortex_policy.library.root_path_lookup import UnresolvedRoot, find_root_keeping_links
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

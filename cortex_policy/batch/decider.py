@@ -5,7 +5,7 @@ from time import perf_counter_ns
 from cortex_policy.check import Call, CallOutcome, make_outcome_of_decided_call
 from cortex_policy.core.model import CortexPolicyError, Settings
 from cortex_policy.library.cached_grant_decider import Decider
-from cortex_policy.library.path_lookup import UnresolvedRoot
+from cortex_policy.library.root_path_lookup import UnresolvedRoot
 from cortex_policy.library.store import DEFAULT_MAX_GRANTS
 from cortex_policy.state import find_resource_shortage_error_or_none
 from cortex_policy.state.enforcement import AuditedCall

@@ -20,7 +20,7 @@ from cortex_policy.cli.command_table import ALIASES, COMMANDS, PROGRAM
 from cortex_policy.cli.common_options import RootOption
 from cortex_policy.cli.exit_codes import DECIDING, starts_with_decision_command
 from cortex_policy.cli.usage_errors import USAGE_ERROR, print_help_without_decision, print_usage_error
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -140,7 +140,7 @@ def _run_app(words: list[str], invocation: Invocation) -> int:
     if first.startswith("-") and words[1:]:  # else a wrapper's `"$@"` could make a call a 0
         about = f"{words[1]} " if words[1] in COMMANDS else ""
         wanted = "name a command after `--root DIR`" if first.startswith("--root") else f"use `{first}` on its own"
-        typer.echo(f"{PROGRAM}: {format_message_line(wanted)}\nhint: see `{PROGRAM} {about}--help`", err=True)
+        typer.echo(f"{PROGRAM}: {escape_message_to_one_line(wanted)}\nhint: see `{PROGRAM} {about}--help`", err=True)
         return USAGE_ERROR
     try:
         code = command.main(words, PROGRAM, _NO_VARIABLE, standalone_mode=False, obj=invocation)

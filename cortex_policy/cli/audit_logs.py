@@ -10,7 +10,7 @@ import typer
 from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.settings import USER, resolve_setting
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 from cortex_policy.manage.audit.log_files import list_log_files
 from cortex_policy.manage.audit.reader import ReadCounts, parse_since, read_lines_of_logs, sort_logs_oldest_first
 from cortex_policy.state.settings import read_layers, read_setting
@@ -35,7 +35,7 @@ def find_configured_log_of_caller() -> str:
         and resolve_setting(read_layers(None), "audit.file").effective.place == USER
     ):
         other = "see the log of another user with `sudo -u USER cortex-policy audit show`"
-        typer.echo(format_message_line(f"note: `{log}` is the log of root's own calls; {other}"), err=True)
+        typer.echo(escape_message_to_one_line(f"note: `{log}` is the log of root's own calls; {other}"), err=True)
     return log
 
 

@@ -6,7 +6,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from cortex_policy.cli.command_errors import Invocation
 from cortex_policy.cli.command_table import GROUPS, PROGRAM
-from cortex_policy.cli.exit_codes import is_changing_command, list_exit_codes
+from cortex_policy.cli.exit_codes import is_changing_parsed_command, list_exit_codes
 from cortex_policy.cli.help import ExamplesHelp, split_examples, write_commands, write_section
 from cortex_policy.run import split_argv_at_double_dash
 
@@ -17,7 +17,7 @@ class CommandWithExamples(ExamplesHelp, TyperCommand):
     def invoke(self, ctx: Any) -> Any:
         """Run the command, after noting whether it changes something and whether errors go out as JSON."""
         if isinstance(ctx.obj, Invocation):
-            ctx.obj.changes |= is_changing_command(ctx.command_path.partition(" ")[2], ctx.params)
+            ctx.obj.changes |= is_changing_parsed_command(ctx.command_path.partition(" ")[2], ctx.params)
             ctx.obj.is_json = bool(ctx.params.get("json")) and not ctx.params.get("quiet")
         return super().invoke(ctx)
 

@@ -6,7 +6,12 @@ import sys
 
 from cortex_policy.cli.streams import find_earlier_stdout_error, replace_standard_streams
 from cortex_policy.core.model import NOT_DONE, CortexPolicyError
-from cortex_policy.core.text import elide_middle, escape_ascii_json_output, format_message_line, format_os_error
+from cortex_policy.core.text import (
+    elide_middle,
+    escape_ascii_json_output,
+    escape_message_to_one_line,
+    format_os_error_cause,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +50,7 @@ def run_to_exit_code(command: "Callable[[], int]", invocation: Invocation) -> in
     sys.stdout.flush()
     lost = find_earlier_stdout_error()
     if code == 0 and lost is not None and lost.errno != errno.EPIPE and not invocation.changes:
-        sys.stderr.write(f"cortex-policy: the output cannot be written: {format_os_error(lost)}\n")
+        sys.stderr.write(f"cortex-policy: the output cannot be written: {format_os_error_cause(lost)}\n")
         code = NOT_DONE.exit_code
     sys.stderr.flush()
     return code
@@ -53,8 +58,8 @@ def run_to_exit_code(command: "Callable[[], int]", invocation: Invocation) -> in
 
 def print_error(error: CortexPolicyError, message: str = "") -> None:
     """Print an error, in other words if there are any, and its hint."""
-    hint = f"hint: {format_message_line(error.hint)}\n" if error.hint else ""
-    sys.stderr.write(f"cortex-policy: {format_message_line(message or str(error))}\n{hint}")
+    hint = f"hint: {escape_message_to_one_line(error.hint)}\n" if error.hint else ""
+    sys.stderr.write(f"cortex-policy: {escape_message_to_one_line(message or str(error))}\n{hint}")
 
 
 def print_json_error(message: str, hint: str, exit_code: int) -> None:

@@ -17,7 +17,7 @@ from cortex_policy.cli.output.diff import print_diff
 from cortex_policy.cli.output.problems.text import format_problem_blocks
 from cortex_policy.cli.prompts import require_widening_consent
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import escape_unprintable, format_message_line, format_os_error
+from cortex_policy.core.text import escape_message_to_one_line, escape_unprintable, format_os_error_cause
 from cortex_policy.manage.diff.grants import GrantDiff, PolicyDiff
 from cortex_policy.manage.diff.unified import format_readable_diff_lines
 from cortex_policy.manage.editing.edit_loop import DIFF, EDIT, ENDED_AT_ONCE, EXIT, SAVE
@@ -58,7 +58,7 @@ class EditScreen:
             with _restore_terminal(), _handle_signals(lambda *_: None, signal.SIGINT, signal.SIGQUIT):
                 status = subprocess.run(make_editor_command_for_file(self._editor, path, line), check=False).returncode
         except (OSError, ValueError) as error:
-            why = format_os_error(error)
+            why = format_os_error_cause(error)
             return f"the editor `{self._editor[0]}` does not start: {why}"
         if status < 0:
             return f"the editor was ended by signal {-status}"
@@ -98,7 +98,7 @@ class EditScreen:
 
     def show_sentence(self, sentence: str) -> None:
         """Print a line."""
-        typer.echo(format_message_line(sentence), err=True)
+        typer.echo(escape_message_to_one_line(sentence), err=True)
 
     def show_problems(self, problems: "tuple[Problem, ...]") -> None:
         """Print each problem with its line and a mark, as `validate` does."""

@@ -51,7 +51,7 @@ def starts_with_decision_command(words: list[str]) -> bool:
     return bool(words) and words[0] in DECIDING
 
 
-def is_changing_command(command: str, options: "Mapping[str, object]") -> bool:
+def is_changing_parsed_command(command: str, options: "Mapping[str, object]") -> bool:
     """Return whether a command with these options does more than print."""
     if command in _CHANGING_OPTIONS:
         return any(options.get(name) for name in _CHANGING_OPTIONS[command])

@@ -6,7 +6,7 @@ import sys
 import typer
 
 from cortex_policy.cli.output.printing import print_json
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 
 
 def find_default_socket_path(kind: str, root: str) -> str:
@@ -24,7 +24,7 @@ def print_listening(place: str, name: str, secret: str, file: str | None, *, jso
     if json:
         print_json({name: place, secret: file})
     else:
-        typer.echo(format_message_line(f"listening on `{place}`"))
+        typer.echo(escape_message_to_one_line(f"listening on `{place}`"))
         if file is not None:
-            typer.echo(format_message_line(f"the {secret} of its clients is in `{file}`"))
+            typer.echo(escape_message_to_one_line(f"the {secret} of its clients is in `{file}`"))
     sys.stdout.flush()

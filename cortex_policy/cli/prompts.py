@@ -8,7 +8,7 @@ import typer
 
 from cortex_policy.core.compare.verdicts import widens
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 from cortex_policy.state.writer_lock import LockWait
 
 
@@ -29,7 +29,7 @@ def require_widening_consent(verdict: str, *, allowed: bool, again: bool = False
     while (answer := _ask_for_line(question, "--allow-widening")) != "widen":
         if not (again and answer):
             raise NotDoneError("cancelled")
-        typer.echo(format_message_line(f"`{answer}` is not `widen`; an empty line cancels"), err=True)
+        typer.echo(escape_message_to_one_line(f"`{answer}` is not `widen`; an empty line cancels"), err=True)
 
 
 def make_lock_wait_with_notice(wait_seconds: float) -> LockWait:
@@ -44,7 +44,9 @@ def is_interactive() -> bool:
 
 def ask_text(question: str, default: str = "") -> str:
     """Ask for a word; return the default for an empty answer, raise NotDoneError at the end of input."""
-    typer.echo(format_message_line(f"{question} [{default}]" if default else question) + ": ", nl=False, err=True)
+    typer.echo(
+        escape_message_to_one_line(f"{question} [{default}]" if default else question) + ": ", nl=False, err=True
+    )
     line = _read_line()
     if not line:
         typer.echo(err=True)
@@ -57,13 +59,13 @@ def _ask_for_line(question: str, option: str) -> str:
         raise NotDoneError("this needs confirmation, and there is no terminal to ask on", f"add `{option}`")
     with suppress(termios.error):
         termios.tcflush(sys.stdin, termios.TCIFLUSH)  # drop what was typed before the question
-    typer.echo(f"{format_message_line(question)}: ", nl=False, err=True)
+    typer.echo(f"{escape_message_to_one_line(question)}: ", nl=False, err=True)
     return _read_line().strip()  # empty at the end of input, which is not yes
 
 
 def _print_on_terminal(sentence: str) -> None:
     if sys.stderr.isatty():
-        typer.echo(format_message_line(sentence), err=True)
+        typer.echo(escape_message_to_one_line(sentence), err=True)
 
 
 def _read_line() -> str:

@@ -5,7 +5,7 @@ import sys
 from contextlib import suppress
 
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 from cortex_policy.state import roots
 
 TYPE_CHECKING = False
@@ -19,7 +19,7 @@ def find_inner_root(named: str | None) -> "Root":
     if outer:
         others = " and ".join(f"`{path}`" for path in outer)
         sys.stderr.write(
-            format_message_line(f"note: the root is `{root.path}`; name another with `--root`: {others}") + "\n"
+            escape_message_to_one_line(f"note: the root is `{root.path}`; name another with `--root`: {others}") + "\n"
         )
     return root
 

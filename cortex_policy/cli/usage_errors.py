@@ -11,7 +11,7 @@ from cortex_policy.cli.command_table import OTHER_OPTIONS, OTHER_WORDS, OTHER_WO
 from cortex_policy.cli.exit_codes import starts_with_decision_command
 from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.text import format_guess_hint, format_message_line
+from cortex_policy.core.text import escape_message_to_one_line, format_guess_hint
 from cortex_policy.run import split_argv_at_double_dash
 
 USAGE_ERROR = 2
@@ -30,7 +30,9 @@ def print_usage_error(words: list[str], error: Any) -> None:
     message, guess = _describe_error(error, message)
     command = _find_command_of_error(words, error)
     hint = " ".join(filter(None, (guess, f"see `{command} --help`")))
-    _print_text_or_json(words, f"{command}: {format_message_line(message)}\nhint: {format_message_line(hint)}", message)
+    _print_text_or_json(
+        words, f"{command}: {escape_message_to_one_line(message)}\nhint: {escape_message_to_one_line(hint)}", message
+    )
     if not starts_with_decision_command(words) and "--json" in words and not _QUIET_OPTIONS.intersection(words):
         print_json_error(message, hint, USAGE_ERROR)
 
@@ -50,7 +52,7 @@ def _print_text_or_json(words: list[str], text: str, message: str) -> None:
         from cortex_policy.check import Call, CallOutcome  # noqa: PLC0415 - only an error of a decision needs it
         from cortex_policy.render import render_outcome_unless_silent  # noqa: PLC0415
 
-        outcome = CallOutcome(Call("", "", json=True), None, None, UsageError(format_message_line(message)), 0)
+        outcome = CallOutcome(Call("", "", json=True), None, None, UsageError(escape_message_to_one_line(message)), 0)
         typer.echo(render_outcome_unless_silent(outcome).out, nl=False)
 
 

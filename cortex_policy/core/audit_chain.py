@@ -44,7 +44,7 @@ def chain_first_line(line: bytes, follows: str | None, digest: "Digest") -> byte
     return chain_line(b"".join((line.removesuffix(_CLOSING), _FOLLOWS, named, _CLOSING)), "", b"", digest)
 
 
-def parse_chain_digest(line: bytes) -> str:
+def parse_chain_digest_or_empty(line: bytes) -> str:
     """Return the digest at the end of a line without its newline, '' if it is not chained."""
     end = line[-LENGTH:]
     value = end[len(_MARK) : -len(_END)]
@@ -57,7 +57,7 @@ def find_last_digest(data: bytes) -> tuple[str, int]:
     end = len(data)
     while (start := data.rfind(_MARK, 0, end)) >= 0:
         end = start + LENGTH
-        digest = parse_chain_digest(data[start:end])
+        digest = parse_chain_digest_or_empty(data[start:end])
         if digest and data[end : end + 1] in (b"", b"\n"):
             return digest, end
         end = start

@@ -8,7 +8,7 @@ from cortex_policy.core.arguments import (
     find_first_argument_violation_text,
     find_first_violating_argument,
 )
-from cortex_policy.core.engine import find_matching_scope, normalize_scope_or_none
+from cortex_policy.core.engine import find_matching_scope, strip_scope_slash_or_none
 from cortex_policy.core.unicode_equivalence import find_equivalent_word, find_scope_and_path_covered_in_nfc
 from cortex_policy.core.value_text import format_first_values
 
@@ -153,7 +153,7 @@ def find_closest_scope(scopes: tuple[str, ...], resolved: "ResolvedPath") -> str
     inner_path = (inner_path if inner_path is not None else resolved.given)[:_MAX_PATH_LENGTH]
     if not inner_path:
         return ""
-    matching = [scope for scope in scopes[:_MAX_WORDS] if normalize_scope_or_none(scope) is not None]
+    matching = [scope for scope in scopes[:_MAX_WORDS] if strip_scope_slash_or_none(scope) is not None]
     shared = {scope: _count_shared_components(inner_path, scope[:_MAX_PATH_LENGTH]) for scope in matching}
     best = max(matching, key=lambda scope: shared[scope], default="")
     if best and shared[best]:

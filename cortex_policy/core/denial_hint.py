@@ -1,6 +1,6 @@
 """What would help a denied call, in one line: what the grant allows, and the operator's command that would allow it."""
 
-from cortex_policy.core.engine import normalize_scope_or_none
+from cortex_policy.core.engine import strip_scope_slash_or_none
 from cortex_policy.core.model import ACTION_NOT_ALLOWED, ARGUMENT_NOT_ALLOWED, PATH_OUTSIDE_SCOPE, RATE_LIMITED
 from cortex_policy.core.operator_commands import (
     append_root_option,
@@ -45,7 +45,7 @@ def _path_hint(grant: "Grant", decision: "Decision", file: str, root: str | None
     if any(place.protected_reason for place, _ in decision.paths):
         return "no grant may allow access to files that govern grants"
     allowing = _command_text(grant, root, "add-scope", suggest_scopes_to_allow(grant, decision), "adds a scope")
-    scopes = [scope for scope in grant.fs_scope if normalize_scope_or_none(scope) is not None]
+    scopes = [scope for scope in grant.fs_scope if strip_scope_slash_or_none(scope) is not None]
     if scopes:
         what = "paths in these scopes are allowed" if decision.paths else "give a path in one of these scopes"
         more = _lookalike_scope_text(grant.fs_scope, decision)

@@ -203,7 +203,7 @@ def find_path_syntax_problem(given: str) -> str:
     return ""
 
 
-def normalize_scope_or_none(scope: str) -> str | None:
+def strip_scope_slash_or_none(scope: str) -> str | None:
     """Return a scope as it is compared, without one trailing `/`; None if it can never match."""
     trimmed = scope.removesuffix("/")
     if trimmed != trimmed.strip() or not _GLOBS.isdisjoint(trimmed):
@@ -231,10 +231,10 @@ def find_matching_scope(scopes: tuple[str, ...], relative: str | None) -> str | 
 
 def _find_matching_scope_of_few(scopes: tuple[str, ...], relative: str) -> str | None:
     for scope in scopes:
-        # as `normalize_scope_or_none` returns it; called of few, as a grant may have thousands
+        # as `strip_scope_slash_or_none` returns it; called of few, as a grant may have thousands
         prefix = scope.removesuffix("/")
         is_below = relative.startswith(prefix) and relative[len(prefix) :][:1] in ("", "/")
-        if is_below and normalize_scope_or_none(scope) is not None:
+        if is_below and strip_scope_slash_or_none(scope) is not None:
             return scope
     return None
 
@@ -245,7 +245,7 @@ def _find_matching_scope_of_many(scopes: tuple[str, ...], relative: str) -> str 
     if cached is None or cached[0] is not scopes:
         known: dict[str, int] = {}
         for index, scope in enumerate(scopes):
-            prefix = normalize_scope_or_none(scope)
+            prefix = strip_scope_slash_or_none(scope)
             if prefix is not None:
                 known.setdefault(prefix, index)
         if len(_scope_cache) >= _MAX_CACHED:

@@ -6,7 +6,7 @@ from cortex_policy.core.engine import (
     find_path_syntax_problem,
     is_path_that_counts_as_declared,
     make_path_verdicts,
-    normalize_scope_or_none,
+    strip_scope_slash_or_none,
 )
 from cortex_policy.core.explanation_steps import MOST_PATHS, RULES
 from cortex_policy.core.path_likeness import find_unchecked_paths, looks_like_path
@@ -94,7 +94,7 @@ def _declaration_word(value: object) -> str:
 def _advise_on_path(case: "ExplainContext") -> Advice:
     """Advise on a path in no scope: the closest scope and the command that adds one, unless no grant could allow it."""
     scopes = case.grant.fs_scope
-    usable = tuple(scope for scope in scopes if normalize_scope_or_none(scope) is not None)
+    usable = tuple(scope for scope in scopes if strip_scope_slash_or_none(scope) is not None)
     denied = [verdict for verdict in make_path_verdicts(case.grant, case.request) if verdict.why_denied]
     if not denied:
         return Advice("", usable, advice="name a path, as with `--path P`")

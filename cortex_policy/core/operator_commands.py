@@ -1,6 +1,6 @@
 """Commands that an operator can type to let a denied call pass."""
 
-from cortex_policy.core.engine import find_matching_scope, find_path_syntax_problem, normalize_scope_or_none
+from cortex_policy.core.engine import find_matching_scope, find_path_syntax_problem, strip_scope_slash_or_none
 from cortex_policy.core.model import WAITING
 from cortex_policy.core.text import escape_unprintable
 
@@ -64,7 +64,7 @@ def suggest_scopes_to_allow(grant: "Grant", decision: "Decision") -> list[str]:
         for relative in (path.normalized, path.resolved_inside):
             if (
                 relative is None
-                or normalize_scope_or_none(relative) != relative
+                or strip_scope_slash_or_none(relative) != relative
                 or find_path_syntax_problem(path.given)
                 or path.error
             ):

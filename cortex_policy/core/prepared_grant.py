@@ -5,7 +5,7 @@ would have answered too (a property test holds it to that).
 """
 
 from cortex_policy.core.arguments import find_declaration_problem, is_annotation_keyword
-from cortex_policy.core.engine import format_rate_denial, is_path_that_counts_as_declared, normalize_scope_or_none
+from cortex_policy.core.engine import format_rate_denial, is_path_that_counts_as_declared, strip_scope_slash_or_none
 from cortex_policy.core.model import ALLOWED, HUMAN_APPROVAL, RATE_LIMITED, Budget, Decision, Settings
 from cortex_policy.core.path_arguments import MAX_LABEL, may_be_path_argument
 
@@ -49,7 +49,7 @@ class PreparedGrant:
         self._actions = frozenset(grant.actions) if is_free else frozenset()
         self._needs_path, self._needs_declared = settings.require_path, settings.undeclared_args != "allow"
         self._obligations = (HUMAN_APPROVAL,) if grant.data_class == "sensitive" else ()
-        usable = ((scope, normalize_scope_or_none(scope)) for scope in grant.fs_scope)
+        usable = ((scope, strip_scope_slash_or_none(scope)) for scope in grant.fs_scope)
         self._scopes = tuple((scope, prefix, f"{prefix}/") for scope, prefix in usable if prefix is not None)
         self._kinds: dict[str, int] = {}
         limit = grant.rate.per_minute

@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-from cortex_policy.core.engine import normalize_scope_or_none
+from cortex_policy.core.engine import strip_scope_slash_or_none
 from cortex_policy.core.path_index import PathIndex
 
 TYPE_CHECKING = False
@@ -16,8 +16,8 @@ _SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]+:")
 
 @lru_cache(1000)
 def normalize_scope_cached(scope: str) -> str | None:
-    """Return what `normalize_scope_or_none` returns, from a cache: many grants share the same few scopes."""
-    return normalize_scope_or_none(scope)
+    """Return what `strip_scope_slash_or_none` returns, from a cache: many grants share the same few scopes."""
+    return strip_scope_slash_or_none(scope)
 
 
 def suggest_scope_prefix(scope: str) -> str | None:
@@ -40,7 +40,7 @@ def suggest_scope_prefix(scope: str) -> str | None:
         elif step not in ("", "."):
             prefixes.append(step)
     prefix = "/".join(prefixes)
-    return prefix if normalize_scope_or_none(prefix) else None
+    return prefix if strip_scope_slash_or_none(prefix) else None
 
 
 def index_scopes(scopes: "Iterable[str]") -> PathIndex:

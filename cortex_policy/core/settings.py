@@ -258,7 +258,7 @@ def flatten_settings_document(document: "dict[str, object]", prefix: str = "") -
     return values
 
 
-def parse_shared_variable(variable: str, text: str) -> object:
+def parse_other_programs_variable(variable: str, text: str) -> object:
     """Return the value of a variable that all programs here share; milliseconds are rounded down to seconds."""
     if variable != HITL_TIMEOUT:
         return text

@@ -46,7 +46,7 @@ def elide_middle(text: str, max_bytes: int = MAX_MESSAGE_BYTES) -> str:
     return f" ... {len(data) - len(start) - len(end):,} bytes more ... ".join(ends)
 
 
-def format_os_error(error: Exception) -> str:
+def format_os_error_cause(error: Exception) -> str:
     """Say in lower case what the system answered, such as `permission denied`."""
     return (getattr(error, "strerror", None) or str(error)).lower()
 
@@ -56,7 +56,7 @@ def format_guess_hint(name: str) -> str:
     return f"did you mean `{name}`?" if name else ""
 
 
-def format_message_line(text: str) -> str:
+def escape_message_to_one_line(text: str) -> str:
     """Return a message or a hint as it is printed: in one line, escaped, and not longer than it may be."""
     return elide_middle(escape_unprintable(elide_middle(text)))
 

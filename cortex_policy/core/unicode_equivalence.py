@@ -2,7 +2,7 @@
 
 from unicodedata import is_normalized, normalize
 
-from cortex_policy.core.engine import find_matching_scope, normalize_scope_or_none
+from cortex_policy.core.engine import find_matching_scope, strip_scope_slash_or_none
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def find_scope_and_path_covered_in_nfc(scopes: tuple[str, ...], resolved: "Resol
             continue
         plain = to_nfc(relative)
         for scope in scopes[:_MAX_WORDS]:
-            prefix = normalize_scope_or_none(scope)
+            prefix = strip_scope_slash_or_none(scope)
             if prefix is not None and find_matching_scope((to_nfc(prefix),), plain) is not None:
                 return scope, relative
     return "", ""

@@ -8,7 +8,7 @@ import struct
 
 from cortex_policy.core.model import StateError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.state.ledger import open_or_make_private_directory
 from cortex_policy.state.missing_directory import make_file_creation_error
 
@@ -130,7 +130,9 @@ class PortListener:
             self.socket.bind(("127.0.0.1", port))
             self.socket.listen(_BACKLOG)
         except OSError as error:
-            raise NotDoneError(f"port {port} is not available: {format_os_error(error)}", "name another one") from None
+            raise NotDoneError(
+                f"port {port} is not available: {format_os_error_cause(error)}", "name another one"
+            ) from None
         self.port: int = int(self.socket.getsockname()[1])
 
     def is_ours(self, peer: socket.socket) -> bool:

@@ -3,7 +3,7 @@
 import os
 import select
 
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 
 COMMAND = "hook serve"
 _STDERR = 2
@@ -11,7 +11,9 @@ _STDERR = 2
 
 def print_server_log_line(command: str, message: str) -> None:
     """Write a line of a command, or nothing if nobody reads: a server never waits for it."""
-    line = f"brAInwav cortex-policy {command}: {format_message_line(message)}\n".encode("utf-8", "backslashreplace")
+    line = f"brAInwav cortex-policy {command}: {escape_message_to_one_line(message)}\n".encode(
+        "utf-8", "backslashreplace"
+    )
     try:
         if select.select([], [_STDERR], [], 0)[1]:  # then a pipe takes as much as this at once
             os.write(_STDERR, line)

@@ -6,7 +6,7 @@ from errno import ENOENT
 from shlex import quote
 
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.state import OPEN_FILE, read_up_to
 from cortex_policy.state.missing_directory import make_file_creation_error
 
@@ -45,7 +45,7 @@ def read_secret(path: str, *, is_any_owner: bool = False) -> str:
         hint = (
             "start the server first: the server creates this file" if error.errno == ENOENT else "it must not be a link"
         )
-        raise NotDoneError(f"`{path}` cannot be read: {format_os_error(error)}", hint) from None
+        raise NotDoneError(f"`{path}` cannot be read: {format_os_error_cause(error)}", hint) from None
     try:
         status = os.fstat(descriptor)
         is_owner_wrong = status.st_uid != os.geteuid() and not is_any_owner

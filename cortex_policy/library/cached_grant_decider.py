@@ -6,7 +6,7 @@ from cortex_policy.core.input_values import rebuild_arguments, require_positive_
 from cortex_policy.core.model import Budget, Decision, Grant, GrantError, Request, StateError, UsageError
 from cortex_policy.library.functions import make_denial_error
 from cortex_policy.library.grant_cache import CachedGrant, GrantCache, StoreStats
-from cortex_policy.library.path_lookup import UnresolvedRoot
+from cortex_policy.library.root_path_lookup import UnresolvedRoot
 from cortex_policy.library.store_budgets import StoreBudgets
 from cortex_policy.state import find_resource_shortage_error_or_none
 from cortex_policy.state.enforcement import (

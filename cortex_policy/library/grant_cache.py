@@ -12,8 +12,8 @@ from cortex_policy.library.file_identity import Identity, make_identity, read_st
 from cortex_policy.library.inotify import FIONREAD, NO_EVENTS, ioctl
 from cortex_policy.library.openat2 import Openat2
 from cortex_policy.library.path_decision_cache import PathCache
-from cortex_policy.library.path_lookup import UnresolvedRoot
 from cortex_policy.library.preconditions import Preconditions, PreconditionWatcher
+from cortex_policy.library.root_path_lookup import UnresolvedRoot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

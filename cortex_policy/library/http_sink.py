@@ -9,7 +9,7 @@ from weakref import WeakSet, finalize
 from cortex_policy.core.audit_event import shorten_cloudevent
 from cortex_policy.core.json_text import encode_json_line
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.text import format_count_with_noun, format_message_line
+from cortex_policy.core.text import escape_message_to_one_line, format_count_with_noun
 from cortex_policy.library.event_delivery.event_requests import MODES, STRUCTURED
 from cortex_policy.library.event_delivery.receiver import EventReceiver
 from cortex_policy.library.event_delivery.sender_thread import CLOSE_SECONDS, SenderThread, log
@@ -74,7 +74,7 @@ class HttpSink:
         except SpoolError as error:
             self._lost += 1
             if self._lost == 1:
-                log.warning("brAInwav: %s", format_message_line(f"an event cannot be sent: {error}"))
+                log.warning("brAInwav: %s", escape_message_to_one_line(f"an event cannot be sent: {error}"))
             raise
         finally:
             self._thread.wake_or_start()

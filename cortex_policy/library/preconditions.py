@@ -13,7 +13,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.model import CortexPolicyError, Origin, Settings
 from cortex_policy.library.file_identity import Identity, is_timestamp_settled, make_identity
 from cortex_policy.library.inotify import CONTENT, ENTRIES, ITSELF, Inotify
-from cortex_policy.library.path_lookup import (
+from cortex_policy.library.root_path_lookup import (
     UnresolvedRoot,
     find_plain_root_or_none,
     resolve_path_and_visit_each_part,
@@ -31,7 +31,7 @@ from cortex_policy.state.paths import ProtectedPaths, find_protected_paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.library.path_lookup import Visit
+    from cortex_policy.library.root_path_lookup import Visit
 
 MAX_AGE_NS = 20_000_000
 RETRY_NS = 10_000_000_000  # until the next try, if no queue or watch was left

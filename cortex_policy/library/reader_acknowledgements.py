@@ -14,7 +14,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError, decode_json, is_grant_id
 from cortex_policy.core.model import CortexPolicyError, UsageError
 from cortex_policy.library.file_identity import Identity, is_timestamp_settled, make_identity
-from cortex_policy.library.path_lookup import UnresolvedRoot
+from cortex_policy.library.root_path_lookup import UnresolvedRoot
 from cortex_policy.state import (
     OPEN_DIRECTORY,
     Root,

@@ -9,7 +9,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.input_values import require_path_text, require_text
 from cortex_policy.core.model import CortexPolicyError, Decision, Grant, UsageError
 from cortex_policy.library.cached_grant_decider import Decider
-from cortex_policy.library.path_lookup import find_root_keeping_links
+from cortex_policy.library.root_path_lookup import find_root_keeping_links
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 
 TYPE_CHECKING = False

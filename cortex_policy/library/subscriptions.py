@@ -8,7 +8,7 @@ from cortex_policy.core.compare.grants import compare_grants
 from cortex_policy.core.decode import parse_grant_file_name
 from cortex_policy.core.model import CortexPolicyError, Grant, GrantError
 from cortex_policy.library.file_identity import Identity, is_timestamp_settled, make_identity
-from cortex_policy.library.path_lookup import UnresolvedRoot
+from cortex_policy.library.root_path_lookup import UnresolvedRoot
 from cortex_policy.library.store_thread import report_thread_error
 from cortex_policy.state import Root
 from cortex_policy.state.comparison_settings import load_settings_for_grant_comparison

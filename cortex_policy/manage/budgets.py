@@ -15,13 +15,13 @@ from cortex_policy.core.model import (
     StateError,
     UsageError,
 )
-from cortex_policy.core.text import format_os_error, join_words_that_fit
+from cortex_policy.core.text import format_os_error_cause, join_words_that_fit
 from cortex_policy.manage.budget_owner import BudgetOwner, find_budget_owner_of_caller, load_counting_settings
 from cortex_policy.manage.listing import GrantRow, read_all_grant_rows, read_grant_row
 from cortex_policy.state import Root, read_boot_id
 from cortex_policy.state.grants import check_grant_id, read_grant
 from cortex_policy.state.ledger import Ledger, open_or_make_budget_directory
-from cortex_policy.state.ledger_directory import make_unusable_state_error
+from cortex_policy.state.ledger_directory import make_state_error_of_os_error
 from cortex_policy.state.ledger_maintenance import clear_budget_directory, remove_budget
 from cortex_policy.state.ledger_ring import BudgetFileKey
 
@@ -208,7 +208,7 @@ def _root_identity(root: Root) -> tuple[int, int]:
     try:
         status = os.stat(root.path)
     except OSError as error:
-        detail = f"`{root.path}`: {format_os_error(error)}"
+        detail = f"`{root.path}`: {format_os_error_cause(error)}"
         raise GrantError(ROOT_NOT_FOUND, detail) from None
     return status.st_dev, status.st_ino
 
@@ -223,4 +223,4 @@ def _call_in_state_directory(identity: tuple[int, int], settings: Settings, func
         finally:
             os.close(directory)
     except OSError as error:
-        raise make_unusable_state_error(error, state_dir) from None
+        raise make_state_error_of_os_error(error, state_dir) from None

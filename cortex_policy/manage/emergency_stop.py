@@ -8,7 +8,7 @@ from shlex import quote as quoted
 from cortex_policy import state
 from cortex_policy.core import Value
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import escape_unprintable, format_os_error
+from cortex_policy.core.text import escape_unprintable, format_os_error_cause
 from cortex_policy.state import Root
 from cortex_policy.state.atomic_write import sync_directory
 from cortex_policy.state.control_command_record import CommandRecorder, make_begun_command_record
@@ -113,7 +113,7 @@ def _open_policy(root: Root, hint: str) -> "Iterator[PolicyDirectory]":
             yield policy
     except OSError as error:
         file = error.filename if os.path.isabs(str(error.filename)) else f"{policy.path}/{NAME}"
-        raise NotDoneError(f"`{file}`: {format_os_error(error)}", hint) from None
+        raise NotDoneError(f"`{file}`: {format_os_error_cause(error)}", hint) from None
 
 
 def _create_stop(policy: int, reason: str) -> bool:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from cortex_policy.core import Value
 from cortex_policy.core.model import GrantError, StateError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.manage.audit.last_calls import read_last_calls
 from cortex_policy.manage.budgets import BudgetStatus, list_budgets
 from cortex_policy.manage.status import RootStatus, read_status
@@ -49,4 +49,4 @@ def read_last_calls_and_problem(root: Root) -> "tuple[tuple[Event, ...], str]":
     except NotDoneError as error:
         return (), error.detail
     except OSError as error:
-        return (), f"`{settings.audit_file}`: {format_os_error(error)}"
+        return (), f"`{settings.audit_file}`: {format_os_error_cause(error)}"

@@ -12,7 +12,7 @@ from cortex_policy import core, manage, state
 from cortex_policy.core import Value
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.state import shared_budgets
 
 TYPE_CHECKING = False
@@ -105,7 +105,7 @@ def _become_user(user: User) -> None:
             os.setresgid(*[user.groups[0]] * 3)
             os.setresuid(*[user.uid] * 3)
     except OSError as error:
-        raise NotDoneError(f"this process cannot act as uid {user.uid}: {format_os_error(error)}") from None
+        raise NotDoneError(f"this process cannot act as uid {user.uid}: {format_os_error_cause(error)}") from None
     _check_no_way_back(user)
     os.environ.pop("XDG_CONFIG_HOME", None)  # root's
     os.environ["HOME"] = user.home or "/"

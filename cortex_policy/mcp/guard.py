@@ -13,7 +13,7 @@ from cortex_policy.core.hooks.payload import ToolCall
 from cortex_policy.core.hooks.ruling import ToolOutcome
 from cortex_policy.core.hooks.ruling_denial import format_rules_denial
 from cortex_policy.core.model import ACTION_NOT_ALLOWED, ALLOWED, CortexPolicyError, Decision, UsageError
-from cortex_policy.core.text import escape_unprintable, format_message_line
+from cortex_policy.core.text import escape_message_to_one_line, escape_unprintable
 from cortex_policy.hook_decision import decide_tool_call
 from cortex_policy.mcp.arguments import copy_arguments, escape_surrogates_in_members
 from cortex_policy.mcp.hidden_tools import find_hidden_tools
@@ -133,7 +133,7 @@ def _log_failure(why: str) -> None:
     import logging  # noqa: PLC0415 - 5 ms, and only a bug or a lack of memory needs it
 
     logging.getLogger("cortex_policy.mcp").error(
-        "brAInwav cortex-policy: the call of a tool could not be decided: %s", format_message_line(why)
+        "brAInwav cortex-policy: the call of a tool could not be decided: %s", escape_message_to_one_line(why)
     )
 
 

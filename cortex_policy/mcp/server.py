@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from cortex_policy.library.path_lookup import UnresolvedRoot
+    from cortex_policy.library.root_path_lookup import UnresolvedRoot
 
 NAME = "cortex-policy"
 INTERRUPTED = 130

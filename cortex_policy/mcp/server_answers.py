@@ -12,7 +12,7 @@ from cortex_policy.core.approvals import escape_surrogates
 from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json, to_whole_number
 from cortex_policy.core.json_text import format_ascii_json
 from cortex_policy.core.model import CortexPolicyError, UsageError
-from cortex_policy.core.text import elide_middle, format_count_with_noun, format_message_line
+from cortex_policy.core.text import elide_middle, escape_message_to_one_line, format_count_with_noun
 from cortex_policy.manage.explain import CallExplanation, explain_outcome
 from cortex_policy.manage.global_denials import find_global_denials
 from cortex_policy.manage.listing import grant_list_to_json, read_all_grant_rows
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cortex_policy.core.model import Grant, Settings
-    from cortex_policy.library.path_lookup import UnresolvedRoot
+    from cortex_policy.library.root_path_lookup import UnresolvedRoot
     from cortex_policy.manage.global_denials import GlobalDenials
     from cortex_policy.manage.listing import GrantRow
 
@@ -72,7 +72,10 @@ def format_error(error: CortexPolicyError) -> str:
     """Return an error and its hint for a model."""
     message = error.detail if isinstance(error, UsageError) else str(error)
     return "\n".join(
-        [format_message_line(message), *([format_message_line(f"hint: {error.hint}")] if error.hint else [])]
+        [
+            escape_message_to_one_line(message),
+            *([escape_message_to_one_line(f"hint: {error.hint}")] if error.hint else []),
+        ]
     )
 
 
@@ -126,7 +129,7 @@ def _list_text(denials: "GlobalDenials", rows: "tuple[GrantRow, ...]") -> str:
         lines.append(f"and {format_count_with_noun(len(rows) - _MAX_ROWS, 'grant')} more")
     if not rows:
         lines.append(f"there are no grants in {denials.root.tools_path}, so every call is denied")
-    return "\n".join(map(format_message_line, lines))
+    return "\n".join(map(escape_message_to_one_line, lines))
 
 
 def _row_text(row: "GrantRow") -> str:

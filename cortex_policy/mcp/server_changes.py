@@ -11,7 +11,7 @@ from contextlib import suppress
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.library.file_identity import read_stable_identity_or_none
 from cortex_policy.library.inotify import CONTENT, ENTRIES, ITSELF, Inotify
-from cortex_policy.library.path_lookup import resolve_path_and_visit_each_part
+from cortex_policy.library.root_path_lookup import resolve_path_and_visit_each_part
 from cortex_policy.mcp.server_files import (
     PolicyFile,
     list_possible_policy_files,
@@ -26,7 +26,7 @@ from cortex_policy.state.policy_files import make_relative_policy_file_path
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.library.file_identity import Identity
-    from cortex_policy.library.path_lookup import UnresolvedRoot
+    from cortex_policy.library.root_path_lookup import UnresolvedRoot
     from cortex_policy.state.stamp import Stamp
 
     # the state of a file, its digest and that in the stamp, and what is wrong with it

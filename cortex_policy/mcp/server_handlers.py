@@ -25,7 +25,7 @@ from mcp_types.version import is_version_at_least
 from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.core.json_text import format_ascii_json
 from cortex_policy.core.model import CortexPolicyError
-from cortex_policy.core.text import escape_ascii_json_output, format_message_line
+from cortex_policy.core.text import escape_ascii_json_output, escape_message_to_one_line
 from cortex_policy.mcp.log_lines import format_bug_with_place
 from cortex_policy.mcp.server_answers import ToolAnswer, answer_tool_call, format_error, make_error_tool_answer
 from cortex_policy.mcp.server_files import (
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
     from mcp_types import CallToolRequestParams, PaginatedRequestParams, ReadResourceRequestParams
 
-    from cortex_policy.library.path_lookup import UnresolvedRoot
+    from cortex_policy.library.root_path_lookup import UnresolvedRoot
     from cortex_policy.state import Root
     from cortex_policy.state.stamp import Stamp
 
@@ -91,7 +91,9 @@ class Handlers:
         """Answer a question; only a tool that does not exist is an error of the protocol."""
         if params.name not in TOOLS:
             known = ", ".join(TOOLS)
-            raise MCPError(INVALID_PARAMS, format_message_line(f"there is no tool `{params.name}`; there are {known}"))
+            raise MCPError(
+                INVALID_PARAMS, escape_message_to_one_line(f"there is no tool `{params.name}`; there are {known}")
+            )
         given = params.arguments or {}
         await self._pace.wait_for_turn(1 + len(format_ascii_json(given)) // _TURN_BYTES)
         try:
@@ -148,12 +150,18 @@ def _check_first_page(page: "Page") -> None:
 def make_unknown_uri_error(uri: str) -> MCPError:
     """Return the error for a URI at which there is nothing."""
     return MCPError(
-        INVALID_PARAMS, format_message_line(f"there is no resource `{uri}`"), {"uri": format_message_line(uri)}
+        INVALID_PARAMS,
+        escape_message_to_one_line(f"there is no resource `{uri}`"),
+        {"uri": escape_message_to_one_line(uri)},
     )
 
 
 def _refused_error(error: CortexPolicyError) -> MCPError:
-    data = {"reason": str(error.reason), "exit_code": error.exit_code, "hint": format_message_line(error.hint) or None}
+    data = {
+        "reason": str(error.reason),
+        "exit_code": error.exit_code,
+        "hint": escape_message_to_one_line(error.hint) or None,
+    }
     return MCPError(INTERNAL_ERROR, format_error(error), data)
 
 
@@ -162,7 +170,7 @@ def _list_resources(root: "Root") -> ListResourcesResult:
     files = (load_policy_file_or_none(root, name) for name in list_possible_policy_files(root))
     resources = [_resource_of(file, stamp) for file in files if file is not None]
     return ListResourcesResult(
-        resources=resources, _meta={_META: {"root": format_message_line(root.path), **_version(stamp)}}
+        resources=resources, _meta={_META: {"root": escape_message_to_one_line(root.path), **_version(stamp)}}
     )
 
 
@@ -176,9 +184,9 @@ def _resource_of(file: PolicyFile, stamp: "Stamp | None") -> Resource:
 
 def _description(file: PolicyFile) -> str:
     if file.error is not None:
-        return format_message_line(f"every call is denied: {file.error}")
+        return escape_message_to_one_line(f"every call is denied: {file.error}")
     return (
-        format_message_line(format_grant_description(file.grant))
+        escape_message_to_one_line(format_grant_description(file.grant))
         if file.grant is not None
         else "the rules of agents' hooks"
     )
@@ -214,7 +222,7 @@ def _mime_type(name: str) -> str:
 def _state(file: PolicyFile, stamp: "Stamp | None") -> "dict[str, object]":
     """Return the state of a file as `show --json` names it."""
     digest = file.digest.removeprefix("sha256:") if file.digest is not None else None
-    problem = format_message_line(str(file.error)) if file.error is not None else None
+    problem = escape_message_to_one_line(str(file.error)) if file.error is not None else None
     return {"state": file.listed_state(stamp), "problem": problem, "sha256": digest}
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mcp.server.session import ServerSession
     from mcp_types import NotificationParams, SubscribeRequestParams, UnsubscribeRequestParams
 
-    from cortex_policy.library.path_lookup import UnresolvedRoot
+    from cortex_policy.library.root_path_lookup import UnresolvedRoot
 
     Context = ServerRequestContext[Any, Any]
 

@@ -25,7 +25,7 @@ from pydantic import ValidationError
 
 from cortex_policy.core.decode import MalformedError, decode_json, has_surrogate
 from cortex_policy.core.json_text import format_ascii_json
-from cortex_policy.core.text import escape_ascii_json_output, format_message_line, format_os_error
+from cortex_policy.core.text import escape_ascii_json_output, escape_message_to_one_line, format_os_error_cause
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class StdioTransport:
         except ConnectionResetError:  # the client has left a socket, and answers in it
             return b""
         except OSError as error:
-            self.failure = f"the input cannot be read: {format_os_error(error)}"
+            self.failure = f"the input cannot be read: {format_os_error_cause(error)}"
             return b""
 
     async def _write_messages(self, written: "MemoryObjectReceiveStream[SessionMessage]") -> None:
@@ -133,7 +133,7 @@ class StdioTransport:
                     )
                 except OSError as error:
                     if error.errno not in _GONE:
-                        self.failure = f"the output cannot be written: {format_os_error(error)}"
+                        self.failure = f"the output cannot be written: {format_os_error_cause(error)}"
                     self._scope.cancel()
                     return
                 if isinstance(message, JSONRPCResponse | JSONRPCError):
@@ -174,7 +174,7 @@ def _find_lost_id(line: bytes) -> object:
 
 
 def _error_for(identifier: object, code: int, why: str) -> SessionMessage:
-    error = ErrorData(code=code, message=format_message_line(why))
+    error = ErrorData(code=code, message=escape_message_to_one_line(why))
     return SessionMessage(JSONRPCError(jsonrpc="2.0", id=identifier if _is_id(identifier) else None, error=error))
 
 

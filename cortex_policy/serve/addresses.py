@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from cortex_policy.core import Value
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.hook_server.listeners import UnixListener
 
 TYPE_CHECKING = False
@@ -74,7 +74,7 @@ def listen_on_tcp_address(text: str, tls: ssl.SSLContext | None) -> Address:
         made.listen(BACKLOG)
     except OSError as error:
         made.close()
-        raise NotDoneError(f"`{text}` is not available: {format_os_error(error)}", "name another port") from None
+        raise NotDoneError(f"`{text}` is not available: {format_os_error_cause(error)}", "name another port") from None
     return _network_address(made, host, tls)
 
 
@@ -89,7 +89,7 @@ def inherit_socket(environment: "MutableMapping[str, str]", tls: ssl.SSLContext 
         os.set_inheritable(_FIRST_INHERITED, False)  # noqa: FBT003 - as the standard library has it
         given = socket.socket(fileno=_FIRST_INHERITED)
     except OSError as error:
-        raise UsageError(f"descriptor {_FIRST_INHERITED} is not a socket: {format_os_error(error)}") from None
+        raise UsageError(f"descriptor {_FIRST_INHERITED} is not a socket: {format_os_error_cause(error)}") from None
     if given.type != socket.SOCK_STREAM or not given.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         raise UsageError(f"descriptor {_FIRST_INHERITED} does not listen", "use `ListenStream=` and `Accept=no`")
     if given.family not in _FAMILIES:
@@ -119,7 +119,7 @@ def load_tls_context_of_server(certificate: str, key: str) -> ssl.SSLContext:
         context.load_cert_chain(certificate, key, password="")
         context.set_alpn_protocols(["http/1.1"])
     except (OSError, ValueError) as error:  # ssl's own are OSErrors
-        raise NotDoneError(f"`{certificate}` and `{key}` cannot be used: {format_os_error(error)}") from None
+        raise NotDoneError(f"`{certificate}` and `{key}` cannot be used: {format_os_error_cause(error)}") from None
     return context
 
 
@@ -143,7 +143,7 @@ def _resolve(host: str, port: int) -> "tuple[int, int, int, Any]":
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except (OSError, UnicodeError) as error:
-        raise NotDoneError(f"`{host}` has no address: {format_os_error(error)}") from None
+        raise NotDoneError(f"`{host}` has no address: {format_os_error_cause(error)}") from None
     return family, kind, protocol, place
 
 

@@ -1,6 +1,6 @@
 """Answers that are not decisions: a status and a sentence, as the standard asks for."""
 
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class RefusedError(Exception):
 
 async def send_error_as_plain_text(error: RefusedError, send: "Send") -> None:
     """Send the sentence."""
-    body = f"{format_message_line(str(error))}\n".encode("utf-8", "backslashreplace")
+    body = f"{escape_message_to_one_line(str(error))}\n".encode("utf-8", "backslashreplace")
     fields = [
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", str(len(body)).encode("ascii")),

@@ -9,7 +9,7 @@ import tempfile
 import time
 
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def serve_with_workers(options: "ServeOptions", announce: "Callable[[], object]"
     try:
         directory = tempfile.mkdtemp(prefix="cortex-policy-metrics-")
     except OSError as error:
-        message = f"no directory for the counts of workers: {format_os_error(error)}"
+        message = f"no directory for the counts of workers: {format_os_error_cause(error)}"
         raise NotDoneError(message, "name one with the variable `TMPDIR`") from None
     os.environ[_SHARED_DIRECTORY] = directory  # INVARIANT: before prometheus_client is imported
     try:
@@ -92,7 +92,7 @@ class _Supervisor:
             try:
                 self._start(mask)
             except OSError as error:  # too many processes, or no memory: the other workers go on
-                _warn(f"no worker can be started: {format_os_error(error)}; tried again in a second")
+                _warn(f"no worker can be started: {format_os_error_cause(error)}; tried again in a second")
                 self._due.append(now + _RESTART_SECONDS)
 
     def _reap(self) -> "list[tuple[int, int]]":

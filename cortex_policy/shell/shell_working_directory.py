@@ -10,8 +10,8 @@ from stat import S_ISDIR
 from time import monotonic_ns
 
 from cortex_policy.library.inotify import CONTENT, ENTRIES, Inotify
-from cortex_policy.library.path_lookup import resolve_path_and_visit_each_part
 from cortex_policy.library.preconditions import MAX_AGE_NS
+from cortex_policy.library.root_path_lookup import resolve_path_and_visit_each_part
 from cortex_policy.state import make_dot_cortex_path
 from cortex_policy.state.ledger_directory import is_on_known_local_file_system
 

@@ -3,7 +3,7 @@
 from cortex_policy.batch.decider import BatchDecider
 from cortex_policy.check import Call, CallOutcome, decide_outcome_with_wait
 from cortex_policy.core.model import CortexPolicyError, Settings
-from cortex_policy.library.path_lookup import UnresolvedRoot
+from cortex_policy.library.root_path_lookup import UnresolvedRoot
 from cortex_policy.render import RenderedCall, render_outcome_even_if_silent, render_outcome_unless_silent
 from cortex_policy.state.enforcement import check_host_stop
 from cortex_policy.state.grants import check_grant_id, find_named_or_only_root

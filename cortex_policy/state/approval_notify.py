@@ -27,7 +27,7 @@ def _run_program(program: str, line: bytes) -> str:
     """Run the program with a line as its input, without CORTEX_ variables; return why it failed, '' if it did not."""
     import subprocess  # noqa: PLC0415 - 12 ms, and few have such a program
 
-    from cortex_policy.core.text import format_os_error  # noqa: PLC0415 - as above
+    from cortex_policy.core.text import format_os_error_cause  # noqa: PLC0415 - as above
 
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CORTEX_")}
     try:
@@ -48,5 +48,5 @@ def _run_program(program: str, line: bytes) -> str:
                     raise
                 return f"`{program}` took more than {MAX_SECONDS:.0f} seconds"
     except OSError as error:
-        return f"`{program}`: {format_os_error(error)}"
+        return f"`{program}`: {format_os_error_cause(error)}"
     return f"`{program}` ended with {process.returncode}" if process.returncode else ""

@@ -252,7 +252,7 @@ class ApprovalStore:
 
             fix = f"make it with `{format_mkdir_command(directory)}`"
             return ApprovalStoreError(self.file, "its directory does not exist", fix)
-        from cortex_policy.core.text import format_os_error  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.core.text import format_os_error_cause  # noqa: PLC0415 - only a failure needs it
 
-        why = format_os_error(error)
+        why = format_os_error_cause(error)
         return ApprovalStoreError(self.file, why, f"see why with `ls -ld {quote(directory)} {name}`")

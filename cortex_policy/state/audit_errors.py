@@ -6,7 +6,7 @@ import stat
 from shlex import quote
 
 from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.state.grants import find_trust_problems
 from cortex_policy.state.possible_writers import NAMESPACE_HINT, OWNER, UNKNOWN
 from cortex_policy.state.users import format_mkdir_command, format_replace_by_copy_command
@@ -44,7 +44,7 @@ def make_audit_os_error(file: str, error: OSError) -> AuditLogError:
     if error.errno == errno.ENXIO:
         return AuditLogError(file, "it is not a regular file", _NO_FILE)
     hint = f"see why with `ls -ld {quote(directory)} {quote(file)}` and `df {quote(directory)}`"
-    return AuditLogError(file, format_os_error(error), hint)
+    return AuditLogError(file, format_os_error_cause(error), hint)
 
 
 def make_unsafe_log_error(file: str, descriptor: int) -> AuditLogError:

@@ -10,7 +10,7 @@ from _weakref import ref
 from time import monotonic
 
 from cortex_policy import state
-from cortex_policy.core.audit_chain import CLOSING, DIGEST, LENGTH, format_digest_as_suffix, parse_chain_digest
+from cortex_policy.core.audit_chain import CLOSING, DIGEST, LENGTH, format_digest_as_suffix, parse_chain_digest_or_empty
 from cortex_policy.core.model import StateError
 from cortex_policy.state import sha256
 from cortex_policy.state.audit_file import (
@@ -187,7 +187,7 @@ class AuditLog:
             before = (
                 self._before
                 if end == self._end
-                else parse_chain_digest(end[:-1]).encode()
+                else parse_chain_digest_or_empty(end[:-1]).encode()
                 if end[-1:] == b"\n"
                 else b""
             )

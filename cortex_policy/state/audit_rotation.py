@@ -3,7 +3,7 @@
 import os
 from shlex import quote
 
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.state.audit_errors import AuditLogError
 
 
@@ -27,7 +27,7 @@ def move_log_away_and_remove_oldest(file: str, keep: int) -> None:
     except OSError as error:
         directory = quote(os.path.dirname(file))
         hint = f"see why with `ls -la {directory}`, or set `audit.max_bytes` to 0"
-        raise AuditLogError(file, f"cannot be rotated: {format_os_error(error)}", hint) from None
+        raise AuditLogError(file, f"cannot be rotated: {format_os_error_cause(error)}", hint) from None
 
 
 def _remove_excess_logs(file: str, number: int) -> None:

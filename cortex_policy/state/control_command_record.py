@@ -15,7 +15,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError, decode_json, to_whole_number
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.settings import PROJECT, SYSTEM
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.state import history_entry
 from cortex_policy.state.atomic_write import TEMPORARY_PREFIX, replace_file_atomically, sync_directory
 from cortex_policy.state.history import COMMANDS, DAY, NAME, create_history_directory
@@ -122,7 +122,7 @@ class CommandRecorder:
             self.problem = error.message
         except OSError as error:
             self.problem = (
-                f"`{find_command_records_directory(self._record.place, self._root)}`: {format_os_error(error)}"
+                f"`{find_command_records_directory(self._record.place, self._root)}`: {format_os_error_cause(error)}"
             )
 
 

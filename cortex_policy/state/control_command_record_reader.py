@@ -6,7 +6,7 @@ import stat
 
 from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.settings import PROJECT, USER
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.state import OPEN_FILE, read_up_to
 from cortex_policy.state.control_command_record import (
     MAX_BYTES,
@@ -61,7 +61,7 @@ def _read_or_report(directory: int, name: str, place: str, path: str, owners: se
     try:
         return decode_command_record(_read_record_bytes(directory, name, owners), place, name)
     except OSError as error:
-        why = format_os_error(error)
+        why = format_os_error_cause(error)
     except MalformedError as error:
         why = str(error)
     return CorruptEntry(f"{path}/{name}", why)

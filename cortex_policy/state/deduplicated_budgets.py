@@ -52,9 +52,9 @@ class DeduplicatedBudgets:
                 if descriptor is not None:
                     unlock_and_close(descriptor)
         except OSError as error:
-            from cortex_policy.state.ledger_directory import make_unusable_state_error  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.ledger_directory import make_state_error_of_os_error  # noqa: PLC0415 - only a failure needs it
 
-            raise make_unusable_state_error(error, self._state_dir) from None
+            raise make_state_error_of_os_error(error, self._state_dir) from None
         return budget
 
     def _open_table(self, boot: bytes, *, makes: bool) -> int | None:

@@ -12,7 +12,7 @@ import tempfile
 from contextlib import suppress
 
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.state import read_up_to, sha256
 from cortex_policy.state.safe_directories import is_private_path
 
@@ -52,7 +52,7 @@ class Draft:
             self._write_copy(last)
             raise NotDoneError("the editor removed the file; it is there again with its last text") from None
         except OSError as error:
-            why = "is a link" if error.errno in _LINKS else f"cannot be read: {format_os_error(error)}"
+            why = "is a link" if error.errno in _LINKS else f"cannot be read: {format_os_error_cause(error)}"
             raise NotDoneError(f"`{self.path}` {why}") from None
 
     def keep_if_changed(self, *known: bytes) -> bool:
@@ -91,7 +91,7 @@ class Draft:
             finally:
                 os.close(descriptor)
         except OSError as error:
-            raise NotDoneError(f"`{self.path}`: {format_os_error(error)}") from None
+            raise NotDoneError(f"`{self.path}`: {format_os_error_cause(error)}") from None
 
 
 def list_leftover_drafts_of_file(file: str) -> list[str]:
@@ -130,7 +130,7 @@ def _make_directory(file: str) -> str:
         try:
             return tempfile.mkdtemp(prefix=_directory_name_prefix(file), dir=directory)
         except OSError as error:
-            why = f"`{directory}`: {format_os_error(error)}"
+            why = f"`{directory}`: {format_os_error_cause(error)}"
     raise NotDoneError(f"there is no directory for a private copy: {why}", "name one of your own in `TMPDIR`")
 
 

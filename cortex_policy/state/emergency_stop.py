@@ -171,9 +171,9 @@ def _look_up_stop(file: str, directory: int | None = None, *, is_of_host: bool =
     except FileNotFoundError:
         return None
     except OSError as error:
-        from cortex_policy.core.text import format_os_error  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.core.text import format_os_error_cause  # noqa: PLC0415 - only a failure needs it
 
-        why = format_os_error(error)
+        why = format_os_error_cause(error)
         return EmergencyStop(file, is_of_host, fault=f"`{file}` cannot be examined: {why}")
     reason = _read_first_line(name, directory) if stat.S_ISREG(status.st_mode) else None
     return EmergencyStop(file, is_of_host, format_user(status.st_uid), status.st_mtime, reason)

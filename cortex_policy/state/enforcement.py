@@ -100,9 +100,9 @@ def check_root_stop(policy: "PolicyDirectory") -> None:
 def check_stamp_if_required(grant: "Grant", settings: Settings) -> None:
     """Raise GrantError (stamp_mismatch) if the settings require a stamp, and the grant differs from it."""
     if settings.stamp == "require":
-        from cortex_policy.state.stamp import raise_if_grant_not_stamped  # noqa: PLC0415 - only if it is asked for
+        from cortex_policy.state.stamp import check_grant_in_stamp_on_disk  # noqa: PLC0415 - only if it is asked for
 
-        raise_if_grant_not_stamped(grant)
+        check_grant_in_stamp_on_disk(grant)
 
 
 def load_grant_and_settings_for_call(

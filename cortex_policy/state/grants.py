@@ -55,9 +55,9 @@ def find_named_or_only_root(named: str | None = None) -> Root:
     try:
         here = os.getcwd()
     except OSError as error:
-        from cortex_policy.core.text import format_os_error  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.core.text import format_os_error_cause  # noqa: PLC0415 - only a failure needs it
 
-        detail = f"the working directory cannot be read: {format_os_error(error)}"
+        detail = f"the working directory cannot be read: {format_os_error_cause(error)}"
         raise GrantError(ROOT_NOT_FOUND, detail, "name one with `--root DIR`") from None
     roots = list_possible_roots_at_or_above(here)
     if len(roots) != 1:

@@ -14,7 +14,7 @@ from cortex_policy.core.model import (
     ROOT_NOT_FOUND,
     GrantError,
 )
-from cortex_policy.core.text import format_guess_hint, format_os_error
+from cortex_policy.core.text import format_guess_hint, format_os_error_cause
 from cortex_policy.state import OPEN_FILES_HINT, Root, make_policy_directory_path, sha256
 from cortex_policy.state.possible_writers import NAMESPACE_HINT, OWNER, UNKNOWN, WRITERS
 from cortex_policy.state.users import format_replace_by_copy_command, format_user
@@ -96,9 +96,9 @@ def make_unsafe_grant_error(
     """
     faults, commands, advice = list(dict.fromkeys(problem.sentence for problem in problems)), [], []
     if error is not None and error.errno == errno.EACCES and (hint := _hint_to_read(path)):
-        return GrantError(GRANT_UNSAFE, f"`{path}`: {format_os_error(error)}", hint)
+        return GrantError(GRANT_UNSAFE, f"`{path}`: {format_os_error_cause(error)}", hint)
     if error is not None and error.errno not in (*_LINKS, *_WRONG_KINDS):
-        faults.append(f"`{path}`: {format_os_error(error)}")
+        faults.append(f"`{path}`: {format_os_error_cause(error)}")
         advice += [OPEN_FILES_HINT] if error.errno in _DESCRIPTORS else []
     elif path:
         fault, is_fixed_by_copy = _describe_wrong_kind(path, kind)

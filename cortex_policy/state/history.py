@@ -13,7 +13,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.model import GRANT_UNSAFE, CortexPolicyError, GrantError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.state import Root, exists_or_unknown, history_entry
 from cortex_policy.state.atomic_write import replace_file_atomically, sync_directory
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
@@ -78,7 +78,7 @@ class HistoryWriter:
                 )
         except OSError as error:
             file = os.path.join(policy.path, NAME, error.filename or "")
-            detail = f"`{file}`: {format_os_error(error)}"
+            detail = f"`{file}`: {format_os_error_cause(error)}"
             raise NotDoneError(
                 detail, "a change is written only if it can be undone; make room for the history, then try again"
             ) from None
@@ -222,7 +222,7 @@ def list_numbered_entry_names(directory: PolicyDirectory) -> list[tuple[int, str
     try:
         names = os.listdir(directory.descriptor)
     except OSError as error:
-        raise GrantError(GRANT_UNSAFE, f"`{directory.path}`: {format_os_error(error)}") from None
+        raise GrantError(GRANT_UNSAFE, f"`{directory.path}`: {format_os_error_cause(error)}") from None
     return sorted((int(match[1]), name) for name in names if (match := _NAME.fullmatch(name)))
 
 

@@ -8,7 +8,7 @@ import errno
 import os
 import stat
 
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.state.possible_writers import WRITERS, find_trust_problems_with_acl, is_gid_equal_to_owner_uid
 
 TYPE_CHECKING = False
@@ -87,5 +87,5 @@ def set_extended_attributes(descriptor: int, attributes: "Mapping[str, bytes]") 
             os.setxattr(descriptor, name, value)
         except OSError as error:
             if name != _LABEL:
-                why = format_os_error(error)
+                why = format_os_error_cause(error)
                 raise OSError(error.errno, f"its attribute `{name}` cannot be kept: {why}") from None

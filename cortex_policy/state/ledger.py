@@ -133,9 +133,9 @@ class Ledger:
             finally:
                 os.close(directory)
         except OSError as error:
-            from cortex_policy.state.ledger_directory import make_unusable_state_error  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.ledger_directory import make_state_error_of_os_error  # noqa: PLC0415 - only a failure needs it
 
-            raise make_unusable_state_error(error, self.state_dir) from None
+            raise make_state_error_of_os_error(error, self.state_dir) from None
 
 
 class _LedgerCall:

@@ -7,7 +7,7 @@ import sys
 from shlex import quote
 
 from cortex_policy.core.model import StateError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.state import BOOT_PREFIX, OPEN_FILES_HINT, make_state_unavailable_error
 
 _LOCAL = frozenset((
@@ -20,14 +20,14 @@ _ESCAPES = ((b"\\040", b" "), (b"\\011", b"\t"), (b"\\012", b"\n"), (b"\\134", b
 _ELSEWHERE = "name a local directory of your own with CORTEX_POLICY_STATE_DIR"
 
 
-def make_unusable_state_error(error: OSError, shown: str) -> StateError:
+def make_state_error_of_os_error(error: OSError, shown: str) -> StateError:
     """Return the error for state that cannot be opened, made or written, with a hint for this place."""
     if error.errno in (errno.EMFILE, errno.ENFILE):
-        return make_state_unavailable_error(format_os_error(error), OPEN_FILES_HINT)
+        return make_state_unavailable_error(format_os_error_cause(error), OPEN_FILES_HINT)
     named = error.filename if isinstance(error.filename, str) else ""
     if named.startswith(("/proc/sys/", "/proc/self/")):  # the id of this boot, and the mounts
-        return make_state_unavailable_error(f"`{named}`: {format_os_error(error)}", "mount /proc here")
-    return make_state_unavailable_error(f"`{shown}`: {format_os_error(error)}", _ELSEWHERE)
+        return make_state_unavailable_error(f"`{named}`: {format_os_error_cause(error)}", "mount /proc here")
+    return make_state_unavailable_error(f"`{shown}`: {format_os_error_cause(error)}", _ELSEWHERE)
 
 
 def make_state_open_error(error: OSError, shown: str = "", parent: int | None = None) -> Exception:

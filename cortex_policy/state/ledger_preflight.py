@@ -11,7 +11,7 @@ from cortex_policy.state import (
     read_boot_id,
 )
 from cortex_policy.state.ledger import open_or_make_private_directory
-from cortex_policy.state.ledger_directory import make_unusable_state_error, require_known_local_file_system
+from cortex_policy.state.ledger_directory import make_state_error_of_os_error, require_known_local_file_system
 
 
 def check_state_directory_usable(state_dir: str | None) -> None:
@@ -33,7 +33,7 @@ def check_state_directory_usable(state_dir: str | None) -> None:
         finally:
             os.close(directory)
     except OSError as error:
-        raise make_unusable_state_error(error, base) from None
+        raise make_state_error_of_os_error(error, base) from None
 
 
 def _open_existing(base: str) -> int:

@@ -4,14 +4,14 @@ import os
 from shlex import quote
 
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 
 
 def make_file_creation_error(file: str, error: OSError, failure: str, *, is_private: bool = False) -> NotDoneError:
     """Return the error for a file that failed to be made; if its directory does not exist, with what makes that."""
     directory = _find_missing_directory(file) if isinstance(error, FileNotFoundError) else ""
     if not directory:
-        return NotDoneError(f"{failure}: {format_os_error(error)}")
+        return NotDoneError(f"{failure}: {format_os_error_cause(error)}")
     return NotDoneError(
         f"{failure}: there is no directory `{directory}`", format_mkdir_hint(directory, is_private=is_private)
     )

@@ -4,13 +4,13 @@ import os
 import sys
 from errno import EMFILE, ENAMETOOLONG, ENFILE, ENOMEM
 
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.state import OPEN_FILES_HINT, make_state_unavailable_error
 
 
 def format_path_failure_or_raise(error: OSError) -> str:
     """Return why a path cannot be followed; raise StateError if this process has run out of something."""
-    why = format_os_error(error)
+    why = format_os_error_cause(error)
     if error.errno in (EMFILE, ENFILE, ENOMEM):
         hint = OPEN_FILES_HINT if error.errno != ENOMEM else ""
         raise make_state_unavailable_error(f"a path cannot be resolved: {why}", hint) from None

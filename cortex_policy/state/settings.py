@@ -25,8 +25,8 @@ from cortex_policy.core.settings import (
     flatten_settings_document,
     is_valid_setting_value,
     map_settings_by_variable_name,
+    parse_other_programs_variable,
     parse_setting_or_text,
-    parse_shared_variable,
     resolve_setting,
 )
 from cortex_policy.core.toml import decode_toml
@@ -103,7 +103,7 @@ def read_layers(
 ) -> list[Layer]:
     """Read all places, the weakest first; a check does not ask what is set for `validate` alone."""
     layers = [
-        *map(make_shared_variable_layer, SHARED_VARIABLES),
+        *map(make_other_programs_variable_layer, SHARED_VARIABLES),
         *_operator_layers(),
         make_variables_layer(os.environ),
     ]
@@ -115,12 +115,12 @@ def read_layers(
     return layers
 
 
-def make_shared_variable_layer(variable: str) -> Layer:
+def make_other_programs_variable_layer(variable: str) -> Layer:
     """Return what a variable says that other programs know too; it counts where nothing else says the same."""
     text, name = os.environ.get(variable), SHARED_VARIABLES[variable]
     if text is None:
         return Layer(ENVIRONMENT, {}, {})
-    value = parse_shared_variable(variable, text)
+    value = parse_other_programs_variable(variable, text)
     if not BY_NAME[name].accepts(value):
         from cortex_policy.state.settings_errors import make_wrong_variable_error  # noqa: PLC0415 - only a failure needs it
 
@@ -160,7 +160,7 @@ def read_settings_bytes_or_none(place: str, root: str | None = None) -> bytes | 
         return None
     try:
         with open_settings_directory(place, root) as descriptor:
-            return read_existing_settings_bytes(place, f"{directory}/{NAME}", descriptor)
+            return read_stable_settings_bytes(place, f"{directory}/{NAME}", descriptor)
     except OSError as error:
         from cortex_policy.state.settings_errors import make_unreadable_settings_error  # noqa: PLC0415 - only a failure needs it
 
@@ -201,7 +201,7 @@ class open_settings_directory:  # noqa: N801 - used as a function; `contextlib` 
             os.close(self._descriptor)
 
 
-def read_existing_settings_bytes(place: str, file: str, directory: int) -> bytes:
+def read_stable_settings_bytes(place: str, file: str, directory: int) -> bytes:
     """Read the file of a place from its open directory, checked, and once it does not change any more.
 
     Half a text is valid TOML too, and says less: so it waits for a write that has begun.

@@ -9,7 +9,7 @@ from cortex_policy.core.budget_server import hide_passwords
 from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.model import SETTINGS_INVALID, GrantError
 from cortex_policy.core.settings import BY_NAME, LOCKED, NUMBER, SWITCH, SYSTEM, Setting, map_settings_by_variable_name
-from cortex_policy.core.text import format_guess_hint, format_os_error
+from cortex_policy.core.text import format_guess_hint, format_os_error_cause
 from cortex_policy.state.possible_writers import NAMESPACE_HINT, OWNER, UNKNOWN
 from cortex_policy.state.users import format_replace_by_copy_command, format_user
 
@@ -51,7 +51,7 @@ def make_unreadable_settings_error(file: str, error: OSError) -> GrantError:
     hint = f"make it readable, or remove `{file}`"
     if error.errno == errno.EACCES and not file.startswith("/etc/"):  # HOME is another user's, as `sudo -E` leaves it
         hint = f"set HOME or XDG_CONFIG_HOME to a directory of {format_user(os.geteuid())}, or {hint}"
-    return make_invalid_settings_error(file, format_os_error(error), hint)
+    return make_invalid_settings_error(file, format_os_error_cause(error), hint)
 
 
 def make_wrong_setting_error(place: str, file: str, name: str, value: object) -> GrantError:

@@ -93,7 +93,7 @@ def read_stamp(root: Root) -> Stamp | None:
     return decode_stamp_of_root(data, root) if data is not None else None
 
 
-def raise_if_grant_not_stamped(grant: "Grant") -> None:
+def check_grant_in_stamp_on_disk(grant: "Grant") -> None:
     """Raise GrantError (stamp_mismatch) if there is no stamp, or it does not accept the grant."""
     origin = grant.origin
     if origin is None:
@@ -115,7 +115,9 @@ def raise_if_file_not_stamped(root: Root, name: str, digest: str) -> None:
 
 def check_stamp_exists(root: Root) -> None:
     """Raise GrantError (stamp_mismatch, or grant_unsafe) if no grant of a root can match its stamp."""
-    if _read_stamp_or_refuse_unsafe(Root(root.path, trusts_owner=True)) is None:  # as `raise_if_grant_not_stamped` does
+    if (
+        _read_stamp_or_refuse_unsafe(Root(root.path, trusts_owner=True)) is None
+    ):  # as `check_grant_in_stamp_on_disk` does
         raise _mismatch_error(None, "", root)
 
 

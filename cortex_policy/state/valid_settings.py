@@ -22,7 +22,7 @@ from cortex_policy.state.settings import (
     MAX_BYTES,
     decode_layer,
     find_settings_file_of_place,
-    make_shared_variable_layer,
+    make_other_programs_variable_layer,
     make_variables_layer,
     merge_settings_layers,
     read_settings_bytes_or_none,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 def read_valid_layers_and_errors(root: str | None) -> tuple[list[Layer], list[GrantError]]:
     """Return what is valid in each place, the weakest first, and an error for each thing that is not."""
     errors: list[GrantError] = []
-    layers = [_layer_or_none(make_shared_variable_layer, variable, errors) for variable in SHARED_VARIABLES]
+    layers = [_layer_or_none(make_other_programs_variable_layer, variable, errors) for variable in SHARED_VARIABLES]
     layers += [_valid_file_layer(place, None, errors) for place in (SYSTEM, USER)]
     layers += [_layer_or_none(make_variables_layer, {name: os.environ[name]}, errors) for name in os.environ]
     if root is not None:

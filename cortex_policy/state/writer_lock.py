@@ -8,7 +8,7 @@ from time import monotonic, sleep, time
 
 from cortex_policy.core import Value
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_duration, format_os_error
+from cortex_policy.core.text import format_duration, format_os_error_cause
 from cortex_policy.state import Root
 from cortex_policy.state.atomic_write import remove_leftover_temporary_files
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
@@ -100,7 +100,7 @@ def hold_writer_lock(root: Root, lock_wait: LockWait = NO_WAIT, command: str = "
                 os.close(descriptor)
     except OSError as error:
         file = os.path.join(policy.path, error.filename or ".lock")
-        raise NotDoneError(f"`{file}`: {format_os_error(error)}") from None
+        raise NotDoneError(f"`{file}`: {format_os_error_cause(error)}") from None
 
 
 def check_root_not_replaced(directory: PolicyDirectory) -> None:

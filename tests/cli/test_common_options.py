@@ -7,7 +7,7 @@ import pytest
 
 from cortex_policy.cli import common_options
 from cortex_policy.cli.common_options import make_integer_parser, make_number_parser
-from cortex_policy.cli.exit_codes import DECIDING, is_changing_command
+from cortex_policy.cli.exit_codes import DECIDING, is_changing_parsed_command
 from tests.support.command import result_of
 from tests.support.every_command import leaves
 
@@ -55,7 +55,7 @@ def options_of(name: str) -> dict[str, Any]:
 
 def writes(name: str) -> bool:
     """Whether a command changes something without an option that says so."""
-    return is_changing_command(name, {})
+    return is_changing_parsed_command(name, {})
 
 
 @Command

@@ -11,7 +11,7 @@ from cortex_policy.core.audit_chain import (
     chain_line,
     find_last_digest,
     may_be_prefix_of_event,
-    parse_chain_digest,
+    parse_chain_digest_or_empty,
     parse_followed_digest_or_none,
     select_hashed_bytes,
 )
@@ -40,7 +40,7 @@ def text_of(args: dict[str, object], action: str = "tree") -> bytes:
 def test_a_line_is_chained_by_what_a_shell_can_hash() -> None:
     """The digits of the one before, what stands between, and the line up to the member; and it stays one JSON object."""
     first = chain_first_line(text_of({}), None, digest)
-    before = parse_chain_digest(first[:-1])
+    before = parse_chain_digest_or_empty(first[:-1])
     second = chain_line(text_of({"n": 1}), before, b"{torn\n", digest)
     data = json.loads(second)["data"]
     body = second.split(b', "chain"')[0]
@@ -61,7 +61,7 @@ def test_a_line_that_begins_a_file_names_the_end_of_the_one_before() -> None:
     text = chain_first_line(text_of({}), "ab" * 32, digest)[:-1]
     assert json.loads(text)["data"]["follows"] == f"sha256:{'ab' * 32}"
     assert parse_followed_digest_or_none(select_hashed_bytes(text)) == "ab" * 32
-    assert parse_chain_digest(text) == digest(select_hashed_bytes(text))
+    assert parse_chain_digest_or_empty(text) == digest(select_hashed_bytes(text))
 
 
 @given(st.dictionaries(st.text(), values), st.text())
@@ -70,10 +70,10 @@ def test_no_argument_passes_for_a_digest(args: dict[str, object], action: str) -
     text = chain_line(text_of(args, action), "00" * 32, b"", digest)[:-1]
     assert text.count(b', "c') == 1
     for end in range(len(text)):
-        assert not parse_chain_digest(text[:end])
+        assert not parse_chain_digest_or_empty(text[:end])
         assert may_be_prefix_of_event(text[:end])
         assert find_last_digest(text[:end]) == ("", 0)
-    assert parse_chain_digest(text) == json.loads(text)["data"]["chain"].removeprefix("sha256:")
+    assert parse_chain_digest_or_empty(text) == json.loads(text)["data"]["chain"].removeprefix("sha256:")
 
 
 def test_an_argument_named_chain_is_not_the_chain_member() -> None:
@@ -86,9 +86,9 @@ def test_the_last_digest_is_found_over_torn_lines(args: dict[str, object], cut: 
     """With where its line ends, whatever came after."""
     first = chain_first_line(text_of(args), None, digest)
     torn = chain_line(text_of(HOSTILE), "11" * 32, b"", digest)[: cut - 1]
-    torn = torn[:-1] if parse_chain_digest(torn[:-1]) or parse_chain_digest(torn) else torn
-    torn = b"" if parse_chain_digest(torn) else torn
-    expected = parse_chain_digest(first[:-1]), len(first) - 1
+    torn = torn[:-1] if parse_chain_digest_or_empty(torn[:-1]) or parse_chain_digest_or_empty(torn) else torn
+    torn = b"" if parse_chain_digest_or_empty(torn) else torn
+    expected = parse_chain_digest_or_empty(first[:-1]), len(first) - 1
     for data in (first, first[:-1], first + torn, first + torn + b"\n" + torn):
         assert find_last_digest(data) == expected
         assert find_last_digest(data[-LENGTH - 2 * len(torn) - 3 :])[0] == expected[0]

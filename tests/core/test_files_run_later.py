@@ -2,7 +2,7 @@
 
 import pytest
 
-from cortex_policy.core.engine import normalize_scope_or_none
+from cortex_policy.core.engine import strip_scope_slash_or_none
 from cortex_policy.core.files_run_later import RUN_LATER, WRITING, find_writable_files_run_later, looks_like_writing
 from cortex_policy.core.model import Grant, Rate
 
@@ -24,7 +24,7 @@ def named(*scopes: str, actions: tuple[str, ...] = ("read",)) -> list[tuple[str,
 @pytest.mark.parametrize("path", [path for paths in RUN_LATER.values() for path in paths])
 def test_every_path_of_the_table_is_named(path: str) -> None:
     """By itself, with a slash, from below it, from above it, and in a directory below the root."""
-    assert normalize_scope_or_none(path) == path
+    assert strip_scope_slash_or_none(path) == path
     for scope in (path, f"{path}/", f"{path}/x/y", path.partition("/")[0], f"apps/web/{path}", path.upper()):
         assert scope.removesuffix("/") in [found for found, _ in named(scope)]
 

@@ -9,7 +9,7 @@ from cortex_policy.core.engine import (
     find_matching_scope,
     find_path_syntax_problem,
     find_violation_text_of_one_path,
-    normalize_scope_or_none,
+    strip_scope_slash_or_none,
 )
 from cortex_policy.core.model import ResolvedPath
 from cortex_policy.core.scopes import suggest_scope_prefix
@@ -35,7 +35,7 @@ def test_ordinary_spellings_of_paths_pass(text: str) -> None:
 )
 def test_some_scopes_never_match(scope: str) -> None:
     """A scope that is no plain prefix covers nothing, not even itself."""
-    assert normalize_scope_or_none(scope) is None
+    assert strip_scope_slash_or_none(scope) is None
     assert find_matching_scope((scope,), scope) is None
 
 

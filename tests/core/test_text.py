@@ -12,13 +12,13 @@ from cortex_policy.core.text import (
     MAX_MESSAGE_BYTES,
     elide_middle,
     escape_ascii_json_output,
+    escape_message_to_one_line,
     escape_output,
     escape_unprintable,
     escape_xml_output,
     format_count_with_noun,
     format_guess_hint,
-    format_message_line,
-    format_os_error,
+    format_os_error_cause,
     join_words_that_fit,
 )
 
@@ -101,7 +101,7 @@ def test_a_list_says_how_much_is_missing() -> None:
 @pytest.mark.parametrize("letter", ["x", "\x01", "\U000e0001", "\udcff", "[", "日"])
 def test_a_message_is_bounded_as_it_is_printed(letter: str) -> None:
     """An escaped character is up to ten times as long."""
-    shown = format_message_line(f"##{letter * 9000}")
+    shown = escape_message_to_one_line(f"##{letter * 9000}")
     assert len(shown.encode()) < MAX_MESSAGE_BYTES + 100
     assert escape_unprintable(shown) == shown
 
@@ -115,7 +115,7 @@ def test_a_message_is_bounded_as_it_is_printed(letter: str) -> None:
 )  # fmt: skip
 def test_errors_of_the_system_are_printed_in_lower_case(error: Exception, shown: str) -> None:
     """An error without a number says what it holds."""
-    assert format_os_error(error) == shown
+    assert format_os_error_cause(error) == shown
 
 
 def test_without_a_close_name_there_is_no_suggestion() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.closest_match import find_closest_scope, find_closest_word
 from cortex_policy.core.denial_hint import make_denial_hint
-from cortex_policy.core.engine import decide, find_matching_scope, normalize_scope_or_none
+from cortex_policy.core.engine import decide, find_matching_scope, strip_scope_slash_or_none
 from cortex_policy.core.model import Grant, Rate, Request, ResolvedPath
 from cortex_policy.core.unicode_equivalence import (
     find_equivalent_word,
@@ -70,11 +70,11 @@ def test_a_twin_is_found_wherever_both_forms_of_a_scope_differ(scope: str, rest:
     """Whatever the text."""
     one, other = normalize("NFC", scope), normalize("NFD", scope)
     path = f"{other}/{rest}" if rest else other
-    assume(normalize_scope_or_none(f"x/{rest}") or not rest)  # a path whose parts are no names is in no scope
+    assume(strip_scope_slash_or_none(f"x/{rest}") or not rest)  # a path whose parts are no names is in no scope
     is_other = (
-        normalize_scope_or_none(one) is not None
+        strip_scope_slash_or_none(one) is not None
         and find_matching_scope((one,), path) is None
-        and normalize_scope_or_none(normalize("NFC", one)) is not None
+        and strip_scope_slash_or_none(normalize("NFC", one)) is not None
     )
     found = find_scope_and_path_covered_in_nfc((one,), ResolvedPath("path", path, path, path))
     if is_other:

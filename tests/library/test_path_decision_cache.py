@@ -16,8 +16,8 @@ from cortex_policy.core.model import PATH_OUTSIDE_SCOPE, Decision, Grant, Rate, 
 from cortex_policy.library.grant_cache import CachedGrant
 from cortex_policy.library.openat2 import Openat2
 from cortex_policy.library.path_decision_cache import MAX_PATHS
-from cortex_policy.library.path_lookup import UnresolvedRoot
 from cortex_policy.library.preconditions import read_preconditions
+from cortex_policy.library.root_path_lookup import UnresolvedRoot
 from cortex_policy.library.store import PolicyStore
 from cortex_policy.state.enforcement import decide_and_take_hit
 from cortex_policy.state.grants import find_named_or_only_root, read_grant

@@ -7,7 +7,7 @@ import pytest
 
 from cortex_policy.core.arguments import make_comparison_key
 from cortex_policy.core.ecma_regex import SharedSteps
-from cortex_policy.core.engine import normalize_scope_or_none
+from cortex_policy.core.engine import strip_scope_slash_or_none
 from cortex_policy.core.json_tree import parse_tree
 from cortex_policy.manage.audit.reader import ReadCounts
 from cortex_policy.manage.replay.denials_by_missing_permissions import UNTYPABLE
@@ -237,10 +237,10 @@ def test_paths_of_any_number_are_looked_up_and_not_compared(
 ) -> None:
     """Each with each takes minutes for a log of 1 MiB."""
     lines = [on_path(n, "tree", f"{directory.format(n)}/x", DENIED[2]) for n in range(2_500)]
-    with counted(normalize_scope_or_none) as work:
+    with counted(strip_scope_slash_or_none) as work:
         done = suggested(tree, lines)
     if scopes is None:
         assert (done.suggestions, [one.why for one in done.unfixable]) == ((), [TOO_WIDE])
     else:
         assert [one.command for one in done.suggestions] == [f"cortex-policy set git --add-scope {scopes[0]}"]
-    assert work["normalize_scope_or_none"] < len(lines) * 40
+    assert work["strip_scope_slash_or_none"] < len(lines) * 40

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cortex_policy import state
 from cortex_policy.core.text import MAX_MESSAGE_BYTES
-from cortex_policy.library.path_lookup import UnresolvedRoot, find_root_keeping_links
+from cortex_policy.library.root_path_lookup import UnresolvedRoot, find_root_keeping_links
 from cortex_policy.mcp.server_answers import ToolAnswer, answer_tool_call
 from cortex_policy.mcp.server_tool_descriptions import CHECK, EXPLAIN, LIST, TOOLS
 from tests.support.chance import inputs

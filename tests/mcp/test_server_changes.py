@@ -12,7 +12,7 @@ import pytest
 
 from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.library.file_identity import read_stable_identity_or_none
-from cortex_policy.library.path_lookup import find_root_keeping_links
+from cortex_policy.library.root_path_lookup import find_root_keeping_links
 from cortex_policy.mcp import server_changes
 from cortex_policy.mcp.server_changes import Changes
 from tests.support.command import run_command

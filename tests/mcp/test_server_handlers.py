@@ -11,7 +11,7 @@ import pytest
 from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolRequestParams, ReadResourceRequestParams
 
-from cortex_policy.library.path_lookup import find_root_keeping_links
+from cortex_policy.library.root_path_lookup import find_root_keeping_links
 from cortex_policy.mcp import server_handlers
 from cortex_policy.mcp.server_handlers import Handlers
 from tests.support.mcp_client import MODERN

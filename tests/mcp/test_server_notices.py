@@ -9,7 +9,7 @@ import pytest
 from mcp.shared.exceptions import MCPError
 from mcp_types import SubscribeRequestParams, UnsubscribeRequestParams
 
-from cortex_policy.library.path_lookup import find_root_keeping_links
+from cortex_policy.library.root_path_lookup import find_root_keeping_links
 from cortex_policy.mcp.server_notices import MAX_SUBSCRIPTIONS, Notices
 
 CONTEXT: Any = SimpleNamespace(session=None)

@@ -183,7 +183,7 @@ def use_approvals(own: Path) -> None:
 FILES = {
     ".cortex/policy/stamp.json": (
         22,
-        lambda own: stamp.raise_if_grant_not_stamped(read_grant(Root(str(own), trusts_owner=True), "git")),
+        lambda own: stamp.check_grant_in_stamp_on_disk(read_grant(Root(str(own), trusts_owner=True), "git")),
     ),
     ".cortex/policy/config.toml": (27, lambda own: load_effective_settings(str(own))),
     "cortex-policy/config.toml": (27, lambda own: load_effective_settings(str(own))),

@@ -7,7 +7,7 @@ import typer
 from cortex_policy.cli.common_options import JsonOption, RootOption, TableOption
 from cortex_policy.cli.output.printing import print_json, to_escaped_json
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError
-from cortex_policy.core.text import escape_unprintable, format_message_line
+from cortex_policy.core.text import escape_message_to_one_line, escape_unprintable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +87,7 @@ def _find_root_to_list(root: str | None) -> str | None:
 
 def _none_waits_text(root: str | None) -> str:
     """Say that there is no request, and where that was looked for."""
-    return format_message_line(f"no call {f'of {root} ' if root is not None else ''}waits for a human")
+    return escape_message_to_one_line(f"no call {f'of {root} ' if root is not None else ''}waits for a human")
 
 
 def _request_rows(root: str | None, *, json: bool, every: bool) -> "Iterator[Row]":

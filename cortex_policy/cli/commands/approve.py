@@ -8,7 +8,7 @@ from cortex_policy.cli.common_options import JsonOption, RootOption, YesOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.prompts import require_yes_answer
 from cortex_policy.cli.quiet_option import add_quiet_option
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 from cortex_policy.state.roots import raise_if_root_ambiguous
 
 RequestArgument = Annotated[
@@ -78,4 +78,4 @@ def _answer_and_print(request_id: str, root: str | None, *, approved: bool, reas
         return
     call = f"{details.grant} {details.action}" if details.grant else details.action
     sentence = f"{details.status} {details.id}: {call}"
-    typer.echo(format_message_line(sentence if result.is_changed else f"nothing to do: {sentence}"))
+    typer.echo(escape_message_to_one_line(sentence if result.is_changed else f"nothing to do: {sentence}"))

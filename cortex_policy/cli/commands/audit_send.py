@@ -9,7 +9,7 @@ import typer
 from cortex_policy.cli.common_options import JsonOption, LogArgument, QuietOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.core.model import NOT_DONE
-from cortex_policy.core.text import format_count_with_noun, format_message_line
+from cortex_policy.core.text import escape_message_to_one_line, format_count_with_noun
 
 if TYPE_CHECKING:
     from cortex_policy.manage.audit.send import LogSender, SendResult
@@ -113,4 +113,4 @@ def _result_to_json(result: "SendResult") -> dict[str, object]:
 
 
 def _print_report(sentence: str) -> None:
-    typer.echo(format_message_line(sentence), err=True)
+    typer.echo(escape_message_to_one_line(sentence), err=True)

@@ -13,7 +13,7 @@ from cortex_policy.batch.stream import LineAnswerLoop
 from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
 from cortex_policy.core.json_text import format_ascii_json
 from cortex_policy.core.model import NOT_DONE, UsageError
-from cortex_policy.core.text import escape_ascii_json_output, format_message_line, format_os_error
+from cortex_policy.core.text import escape_ascii_json_output, escape_message_to_one_line, format_os_error_cause
 from cortex_policy.state import read_up_to
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ def answer_batch(file: str, answerer: Answerer) -> int:
         except OSError as error:
             if error.errno != errno.EPIPE:  # otherwise nobody reads the rest
                 # not as an error of the command, which would say that nothing was changed: calls were counted
-                why = f"the lines of `{file}` cannot be answered: {format_os_error(error)}"
-                sys.stderr.write(f"cortex-policy: {format_message_line(why)}\n")
+                why = f"the lines of `{file}` cannot be answered: {format_os_error_cause(error)}"
+                sys.stderr.write(f"cortex-policy: {escape_message_to_one_line(why)}\n")
             # what was not answered was not allowed
             return loop.first_code or NOT_DONE.exit_code
     return loop.exit_code
@@ -73,4 +73,4 @@ def _open_request_file(file: str) -> "Iterator[int]":
 
 
 def _unreadable_file_error(file: str, error: Exception) -> UsageError:
-    return UsageError(f"`{file}` cannot be read: {format_os_error(error)}")
+    return UsageError(f"`{file}` cannot be read: {format_os_error_cause(error)}")

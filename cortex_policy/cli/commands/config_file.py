@@ -15,7 +15,7 @@ from cortex_policy.cli.roots import find_inner_root, find_inner_root_or_none
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER
-from cortex_policy.core.text import escape_unprintable, format_message_line
+from cortex_policy.core.text import escape_message_to_one_line, escape_unprintable
 
 if TYPE_CHECKING:
     from cortex_policy.core.settings import EffectiveSetting, SettingValue
@@ -75,7 +75,7 @@ def set_setting(
         print_json(_write_result_to_json(target, name, effective, is_changed=done.is_changed))
         return
     nothing = f"nothing to do: `{name}` is `{value}` in `{target.file}` already"
-    typer.echo(format_message_line(f"set `{name}` to `{value}` in `{target.file}`" if done else nothing))
+    typer.echo(escape_message_to_one_line(f"set `{name}` to `{value}` in `{target.file}`" if done else nothing))
     _print_if_overridden(target, effective)
 
 
@@ -110,7 +110,7 @@ def unset_setting(
         print_json(_write_result_to_json(target, name, _effective_setting(target, name), is_changed=done.is_changed))
         return
     nothing = f"nothing to do: `{name}` is not set in `{target.file}`"
-    typer.echo(format_message_line(f"removed `{name}` from `{target.file}`" if done else nothing))
+    typer.echo(escape_message_to_one_line(f"removed `{name}` from `{target.file}`" if done else nothing))
 
 
 @fill_first_argument_by_calling(_settings_file_of_options)
@@ -152,7 +152,7 @@ def edit(target: "SettingsFile", *, resume: ResumeOption = False, wait_seconds: 
     if outcome.status == "cancelled":
         raise NotDoneError("cancelled")
     if outcome.status == "saved":
-        typer.echo(format_message_line(f"saved `{target.file}`"))
+        typer.echo(escape_message_to_one_line(f"saved `{target.file}`"))
 
 
 def _effective_setting(target: "SettingsFile", name: str) -> "EffectiveSetting | None":
@@ -162,8 +162,8 @@ def _effective_setting(target: "SettingsFile", name: str) -> "EffectiveSetting |
     try:
         return next(one for one in resolve_settings(target.root) if one.setting.name == name)
     except GrantError as error:  # this one was written all the same
-        typer.echo(format_message_line(f"warning: every check is denied: {error.detail}"), err=True)
-        typer.echo(format_message_line(f"hint: {error.hint}"), err=True)
+        typer.echo(escape_message_to_one_line(f"warning: every check is denied: {error.detail}"), err=True)
+        typer.echo(escape_message_to_one_line(f"hint: {error.hint}"), err=True)
         return None
 
 
@@ -182,7 +182,7 @@ def _print_if_overridden(target: "SettingsFile", effective: "EffectiveSetting | 
     """Print a note if another source overrides what was set."""
     if effective is not None and (winner := effective.effective).place != target.place:
         typer.echo(
-            format_message_line(
+            escape_message_to_one_line(
                 f"note: the value in force is `{format_setting_as_typed(winner.value)}`, from {_source_text(winner)}"
             ),
             err=True,

@@ -9,7 +9,7 @@ from cortex_policy.cli.common_options import GrantArgument, ResumeOption, RootOp
 from cortex_policy.cli.prompts import is_interactive, make_lock_wait_with_notice
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 from cortex_policy.state.grants import check_grant_id
 from cortex_policy.state.policy_files import make_relative_policy_file_path
 
@@ -71,4 +71,4 @@ def edit_grant_or_hook_rules(root: "Root", name: str, wait_seconds: float, hint:
         stamped = (
             "the next write finishes its stamp" if outcome.version is STAMP_REFUSED else f"version {outcome.version}"
         )
-        typer.echo(format_message_line(f"saved `{name}`, {stamped}"))
+        typer.echo(escape_message_to_one_line(f"saved `{name}`, {stamped}"))

@@ -10,7 +10,7 @@ from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.cli.streams import write_stdout_bytes
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.text import format_count_with_noun, format_message_line
+from cortex_policy.core.text import escape_message_to_one_line, format_count_with_noun
 
 
 class Format(StrEnum):
@@ -76,4 +76,4 @@ def export(
         print_json({"file": out, "grants": ids, "bytes": len(data), "sha256": digest})
     else:
         grants = f"{format_count_with_noun(len(ids), 'grant')}, " if kind is Format.WASM else ""
-        typer.echo(format_message_line(f"wrote {out}: {grants}{len(data):,} bytes, sha256 {digest}"))
+        typer.echo(escape_message_to_one_line(f"wrote {out}: {grants}{len(data):,} bytes, sha256 {digest}"))

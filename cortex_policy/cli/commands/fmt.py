@@ -9,7 +9,7 @@ from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.prompts import make_lock_wait_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 from cortex_policy.state.grants_errors import format_root_option
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ def fmt(
     if is_dry and any(result.differs for result in results):
         if not json:
             typer.echo(
-                format_message_line(f"hint: format with `cortex-policy fmt{format_root_option(policy_root)}`"), err=True
+                escape_message_to_one_line(f"hint: format with `cortex-policy fmt{format_root_option(policy_root)}`"),
+                err=True,
             )
         raise typer.Exit(1)
 
@@ -69,16 +70,16 @@ def _print_unsafe_file_warnings(root: "Root", grant_ids: tuple[str, ...]) -> Non
     from cortex_policy.manage.unsafe_files import find_unsafe_grant_file_texts, summarize_unsafe_file_texts  # noqa: PLC0415 - as above
 
     for warning in summarize_unsafe_file_texts(find_unsafe_grant_file_texts(root, grant_ids)):
-        typer.echo(format_message_line(f"warning: {warning}"), err=True)
+        typer.echo(escape_message_to_one_line(f"warning: {warning}"), err=True)
 
 
 def _print_result(result: "FormatResult", *, with_diff: bool) -> None:
     from cortex_policy.cli.output.write_result import print_escaped_text, version_to_text  # noqa: PLC0415 - as above
 
     if result.error is not None:
-        typer.echo(format_message_line(f"{result.id}: {result.error}"), err=True)
+        typer.echo(escape_message_to_one_line(f"{result.id}: {result.error}"), err=True)
         if result.error.hint:
-            typer.echo(format_message_line(f"hint: {result.error.hint}"), err=True)
+            typer.echo(escape_message_to_one_line(f"hint: {result.error.hint}"), err=True)
     elif result.write is not None and result.write.is_written:
         typer.echo(f"formatted `{result.id}`, {version_to_text(result.write.version)}")
     elif result.write is not None and result.differs:

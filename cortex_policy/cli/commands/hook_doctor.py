@@ -9,7 +9,7 @@ from cortex_policy.cli.commands.hook_install import Agent
 from cortex_policy.cli.common_options import JsonOption, RootOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.roots import find_root_or_working_directory_path
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 
 
 def doctor(
@@ -45,7 +45,7 @@ def doctor(
     reports, results = [], list[CheckResult]()
     for report in examine_hooks(agent, place, os.environ):
         if not json and report.file:
-            typer.echo(format_message_line(f"{report.agent}, {report.level}, `{report.file}`:"))
+            typer.echo(escape_message_to_one_line(f"{report.agent}, {report.level}, `{report.file}`:"))
         checks = []
         for result in report.checks:
             checks.append(result)

@@ -12,7 +12,7 @@ from cortex_policy.cli.prompts import make_lock_wait_with_notice, require_yes_an
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 from cortex_policy.state.grants_errors import format_root_option
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _print_files(setup: "FirstSetup") -> None:
     from cortex_policy.cli.output.diff import print_diff  # noqa: PLC0415 - as above
     from cortex_policy.cli.output.write_result import print_escaped_text  # noqa: PLC0415 - as above
 
-    typer.echo(format_message_line(f"rules for {', '.join(setup.agents)}:"))
+    typer.echo(escape_message_to_one_line(f"rules for {', '.join(setup.agents)}:"))
     for step in setup.steps:
         print_escaped_text(step.diff)
     print_diff(setup.diff)
@@ -97,15 +97,15 @@ def _print_result(setup: "FirstSetup", option: str) -> None:
     from cortex_policy.cli.output.write_result import version_to_text  # noqa: PLC0415 - as above
 
     for step in setup.steps:
-        typer.echo(format_message_line(f"made `{step.change.name}`, {version_to_text(step.version)}"))
+        typer.echo(escape_message_to_one_line(f"made `{step.change.name}`, {version_to_text(step.version)}"))
     if setup.error is not None:
-        typer.echo(format_message_line(f"cortex-policy: stopped before the end: {setup.error.detail}"), err=True)
+        typer.echo(escape_message_to_one_line(f"cortex-policy: stopped before the end: {setup.error.detail}"), err=True)
         print_hints([f"to continue, run `cortex-policy hook init{option}` again"])
         return
-    typer.echo(format_message_line(f"undo all of it with `cortex-policy undo --to {setup.version}{option}`"))
+    typer.echo(escape_message_to_one_line(f"undo all of it with `cortex-policy undo --to {setup.version}{option}`"))
     typer.echo("next, install the hook:")
     for agent in setup.agents:
-        typer.echo(format_message_line(f"  cortex-policy hook install {agent}{option}"))
+        typer.echo(escape_message_to_one_line(f"  cortex-policy hook install {agent}{option}"))
 
 
 def _setup_to_json(setup: "FirstSetup") -> dict[str, object]:

@@ -14,7 +14,7 @@ from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core import Value
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 
 if TYPE_CHECKING:
     from cortex_policy.manage.hooks.install_checks import Step
@@ -154,7 +154,7 @@ def _print_result(
         return
     done, nothing = sentences
     if not change.is_needed:
-        typer.echo(format_message_line(f"nothing to do: {nothing} `{change.target.file}`"))
+        typer.echo(escape_message_to_one_line(f"nothing to do: {nothing} `{change.target.file}`"))
     elif not options.dry_run:
-        typer.echo(format_message_line(f"{done} `{change.target.file}`"))
+        typer.echo(escape_message_to_one_line(f"{done} `{change.target.file}`"))
     print_steps_left_to_do(steps)

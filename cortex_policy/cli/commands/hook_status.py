@@ -7,7 +7,7 @@ import typer
 from cortex_policy.cli.common_options import JsonOption, RootOption, TableOption
 from cortex_policy.cli.output.printing import print_json, print_table_or_tsv
 from cortex_policy.cli.roots import find_root_or_working_directory_path
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 
 COLUMNS = ("AGENT", "LEVEL", "LINE", "ROOT", "FILE")
 
@@ -32,6 +32,6 @@ def status(root: RootOption = None, *, output: TableOption = None, json: JsonOpt
         print_table_or_tsv(COLUMNS, [row for one in statuses for row in agent_status_to_rows(one)], output)
         for one in statuses:
             for kind, sentence in [("problem", each) for each in one.problems] + [("note", each) for each in one.notes]:
-                typer.echo(format_message_line(f"{kind}: {sentence}"))
+                typer.echo(escape_message_to_one_line(f"{kind}: {sentence}"))
     if any(one.problems for one in statuses):
         raise typer.Exit(1)

@@ -8,7 +8,7 @@ from cortex_policy.cli.common_options import JsonOption, WaitOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.prompts import make_lock_wait_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 from cortex_policy.state.grants_errors import format_root_option
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def init(
         print_json(_result_to_json(result))
         return
     for line in [*_result_lines(result), *_pre_commit_lines(result), *_merge_driver_lines(result)]:
-        typer.echo(format_message_line(line))
+        typer.echo(escape_message_to_one_line(line))
 
 
 def _result_to_json(result: "InitResult") -> dict[str, object]:

@@ -7,7 +7,7 @@ from cortex_policy.cli.output.global_denials import print_global_denial_sentence
 from cortex_policy.cli.output.printing import print_hints, print_json, print_table_or_tsv
 from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 from cortex_policy.manage.global_denials import find_global_denials
 from cortex_policy.manage.listing import (
     GrantRow,
@@ -40,13 +40,13 @@ def list_grants(root: RootOption = None, *, output: TableOption = None, json: Js
     print_table_or_tsv(COLUMNS, [_grant_table_row(row) for row in listed], output)
     for row in listed:
         if row.problem:
-            typer.echo(format_message_line(f"{row.id}: {row.problem}"), err=True)
+            typer.echo(escape_message_to_one_line(f"{row.id}: {row.problem}"), err=True)
     broken = find_stamp_read_error_or_none(policy_root)
     if broken is not None:
-        typer.echo(format_message_line(f"stamp: {broken.detail}"), err=True)
+        typer.echo(escape_message_to_one_line(f"stamp: {broken.detail}"), err=True)
     print_hints([*denials.hints, *(row.hint for row in listed), broken.hint if broken is not None else ""])
     if not listed:
-        typer.echo(format_message_line(f"there are no grants in {policy_root.tools_path}"), err=True)
+        typer.echo(escape_message_to_one_line(f"there are no grants in {policy_root.tools_path}"), err=True)
 
 
 def _grant_table_row(row: GrantRow) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from cortex_policy.cli.common_options import JsonOption, NumberOption, RootOptio
 from cortex_policy.cli.output.printing import print_error_as_warning, print_json, print_table_or_tsv
 from cortex_policy.cli.output.timeline import timeline_step_to_row, timeline_to_json
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 from cortex_policy.manage.history.write_and_command_timeline import find_grants_of_step, read_timeline
 from cortex_policy.state.policy_files import hint_at_grant_or_nothing
 
@@ -49,12 +49,12 @@ def log(
         return
     print_table_or_tsv(COLUMNS, [timeline_step_to_row(step, timeline.texts) for step in steps], output)
     for corrupt in timeline.corrupt_entries:
-        typer.echo(format_message_line(f"warning: `{corrupt.file}`: {corrupt.problem}"), err=True)
+        typer.echo(escape_message_to_one_line(f"warning: `{corrupt.file}`: {corrupt.problem}"), err=True)
     print_error_as_warning(timeline.unsafe_error)
     if not steps:
         of = f" of `{grant_id}`" if grant_id is not None else ""
         why = "" if timeline.is_enabled else ": the setting `history.keep` is 0"
-        typer.echo(format_message_line(f"no write{of} is known{why}"), err=True)
+        typer.echo(escape_message_to_one_line(f"no write{of} is known{why}"), err=True)
     if grant_id is not None and not any(grant_id in find_grants_of_step(step) for step in timeline.steps):
         _print_hint_at_grant(policy_root, grant_id)
 
@@ -62,4 +62,4 @@ def log(
 def _print_hint_at_grant(root: "Root", grant_id: str) -> None:
     """Print which grant may be meant by one of which nothing is known."""
     if hint := hint_at_grant_or_nothing(root, grant_id):
-        typer.echo(format_message_line(f"hint: {hint}"), err=True)
+        typer.echo(escape_message_to_one_line(f"hint: {hint}"), err=True)

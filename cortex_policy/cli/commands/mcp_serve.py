@@ -2,7 +2,7 @@
 
 from cortex_policy.cli.common_options import RootOption
 from cortex_policy.core.model import UsageError
-from cortex_policy.library.path_lookup import find_root_keeping_links
+from cortex_policy.library.root_path_lookup import find_root_keeping_links
 from cortex_policy.render import RenderedCall, write_rendered_call_and_exit
 
 

@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.prompts import ask_text
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 from cortex_policy.manage.editing.new_grant import format_new_grant
 from cortex_policy.manage.editing.set_fields import GrantEdit
 
@@ -46,7 +46,7 @@ def _ask_until_valid(question: str, default: str, read: "Callable[[str], GrantEd
             format_new_grant(answer)
         except UsageError as error:
             for line in (error.detail, *([f"hint: {error.hint}"] if error.hint else [])):
-                typer.echo(format_message_line(line), err=True)
+                typer.echo(escape_message_to_one_line(line), err=True)
         else:
             return answer
 

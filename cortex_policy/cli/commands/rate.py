@@ -28,7 +28,7 @@ from cortex_policy.cli.output.printing import (
 from cortex_policy.cli.prompts import require_yes_answer
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import format_count_with_noun, format_message_line, join_words_that_fit
+from cortex_policy.core.text import escape_message_to_one_line, format_count_with_noun, join_words_that_fit
 from cortex_policy.manage import budgets
 from cortex_policy.manage.budget_owner import find_budget_owner_of_caller
 from cortex_policy.manage.budgets import BudgetStatus
@@ -87,7 +87,9 @@ def _print_budgets(root: Root, grant_id: str | None, output: TableFormat | None,
         print_table_or_tsv(COLUMNS, [_budget_row(one) for one in statuses], output)
         print_hints(one.hint for one in statuses)
         if not statuses:
-            typer.echo(format_message_line(f"there are no grants in {root.tools_path}, and so no budgets"), err=True)
+            typer.echo(
+                escape_message_to_one_line(f"there are no grants in {root.tools_path}, and so no budgets"), err=True
+            )
 
 
 def _budget_row(one: BudgetStatus) -> tuple[str, ...]:
@@ -153,9 +155,9 @@ def _reset_own_budgets(root: Root, grant_id: str, action: str | None, *, yes: bo
     if json:
         print_json({**budget_owner_to_json(owner), "reset": list(done)})
     elif done:
-        typer.echo(format_message_line(f"reset for {owner.user_or_hosts_label}: {join_words_that_fit(done)}"))
+        typer.echo(escape_message_to_one_line(f"reset for {owner.user_or_hosts_label}: {join_words_that_fit(done)}"))
     else:
-        typer.echo(format_message_line(f"nothing to do: no hits of {owner.user_or_hosts_label} were counted"))
+        typer.echo(escape_message_to_one_line(f"nothing to do: no hits of {owner.user_or_hosts_label} were counted"))
     return bool(done)
 
 
@@ -192,9 +194,9 @@ def _purge_own_state(root: Root, *, yes: bool, json: bool) -> None:
     if json:
         print_json({**budget_owner_to_json(owner), "removed": removed})
     else:
-        typer.echo(format_message_line(f"removed {format_count_with_noun(removed, 'file')} of {owner.label}"))
+        typer.echo(escape_message_to_one_line(f"removed {format_count_with_noun(removed, 'file')} of {owner.label}"))
         if owner.shared is not None:
             note = (
                 f"note: budgets on {owner.shared.server} are as before; reset them with `cortex-policy rate reset ID`"
             )
-            typer.echo(format_message_line(note), err=True)
+            typer.echo(escape_message_to_one_line(note), err=True)

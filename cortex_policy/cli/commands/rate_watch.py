@@ -10,7 +10,7 @@ from cortex_policy.cli.output.budget_bars import format_budget_line, make_budget
 from cortex_policy.cli.output.budget_owner import format_budget_owner, print_budget_owners
 from cortex_policy.cli.output.printing import budget_to_json, to_escaped_json
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 from cortex_policy.manage.budget_owner import find_budget_owner_of_caller
 from cortex_policy.manage.budgets import BudgetStatus, list_budgets
 from cortex_policy.state import Root
@@ -76,7 +76,7 @@ def _budget_screen(root: Root, grant_id: str | None, title: str, height: int) ->
     more = len(budgets) - len(shown)
     last = f"q ends; {more} more, name a grant to see them" if more > 0 else "q ends"
     return Group(
-        Text(format_message_line(title)),
+        Text(escape_message_to_one_line(title)),
         make_budget_bar_table(shown, shutil.get_terminal_size().columns),
         Text(last, style="dim"),
     )

@@ -7,7 +7,7 @@ import typer
 from cortex_policy.cli.common_options import JsonOption, RootOption
 from cortex_policy.cli.output.printing import print_hints, print_json, warn_if_command_not_logged
 from cortex_policy.cli.quiet_option import add_quiet_option
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 from cortex_policy.manage import emergency_stop
 from cortex_policy.state.grants import find_named_or_only_root
 from cortex_policy.state.local_times import localize_times_if_terminal
@@ -43,10 +43,13 @@ def resume(root: RootOption = None, *, json: JsonOption = False) -> None:
         else "resumed"
     )
     typer.echo(
-        format_message_line(ended if result.is_changed else f"nothing to do: there is no stop in {policy_root.path}")
+        escape_message_to_one_line(
+            ended if result.is_changed else f"nothing to do: there is no stop in {policy_root.path}"
+        )
     )
     for stop in remaining:
         typer.echo(
-            format_message_line(localize_times_if_terminal(f"still stopped {stop.sentence}", sys.stderr)), err=True
+            escape_message_to_one_line(localize_times_if_terminal(f"still stopped {stop.sentence}", sys.stderr)),
+            err=True,
         )
     print_hints(stop.hint_if_not_resumable for stop in remaining)

@@ -8,7 +8,7 @@ from cortex_policy.cli.common_options import JsonOption, RootOption, WaitOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.prompts import make_lock_wait_with_notice
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 
 
 def schema(
@@ -40,7 +40,7 @@ def schema(
             f"{found.policy_path}/{NAME}",
         )
         said = f"wrote {file}" if is_written else f"nothing to do: {file} is the schema of this version"
-        typer.echo(format_message_line(said)) if not json else print_json({"changed": is_written, "file": file})
+        typer.echo(escape_message_to_one_line(said)) if not json else print_json({"changed": is_written, "file": file})
         return
     from cortex_policy.schema.grant_document import make_grant_json_schema  # noqa: PLC0415 - pydantic costs 136 ms
 

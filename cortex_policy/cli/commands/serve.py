@@ -11,12 +11,12 @@ from cortex_policy.cli.listening import find_default_socket_path, print_listenin
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.operator_commands import format_program_command
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cortex_policy.library.path_lookup import UnresolvedRoot
+    from cortex_policy.library.root_path_lookup import UnresolvedRoot
     from cortex_policy.serve.addresses import Address
     from cortex_policy.serve.options import ServeOptions
 
@@ -191,7 +191,7 @@ def _listen(name: "UnresolvedRoot", socket: str | None, tcp: str | None, tls: tu
 def _announce(address: "Address", token: str | None, tls: tuple[str, str] | None, *, json: bool) -> None:
     print_listening(address.url, "url", "token", token, json=json)
     if token is not None and not address.is_unix and not json:
-        typer.echo(format_message_line(f"open its page with `{_link_command(address, token, tls)}`"))
+        typer.echo(escape_message_to_one_line(f"open its page with `{_link_command(address, token, tls)}`"))
         sys.stdout.flush()
 
 

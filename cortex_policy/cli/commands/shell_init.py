@@ -10,7 +10,7 @@ from platformdirs import user_data_path
 from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_guess_hint, format_os_error
+from cortex_policy.core.text import format_guess_hint, format_os_error_cause
 from cortex_policy.shell.init_script import SHELLS, make_init_script
 from cortex_policy.state.atomic_write import replace_file_atomically
 
@@ -51,5 +51,5 @@ def shell_init(
         finally:
             os.close(directory)
     except OSError as error:
-        raise NotDoneError(f"`{path}/init.{shell}` cannot be written: {format_os_error(error)}") from None
+        raise NotDoneError(f"`{path}/init.{shell}` cannot be written: {format_os_error_cause(error)}") from None
     typer.echo(f"source {quote(f'{path}/init.{shell}')}" if shell != "sh" else f". {quote(f'{path}/init.{shell}')}")

@@ -9,7 +9,7 @@ from cortex_policy.cli.common_options import GrantArgument, JsonOption, RootOpti
 from cortex_policy.cli.output.budget_owner import budget_owner_to_json, format_budget_owner
 from cortex_policy.cli.output.printing import budget_to_json, grant_to_json, print_json
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import format_message_line, join_words_that_fit
+from cortex_policy.core.text import escape_message_to_one_line, join_words_that_fit
 from cortex_policy.manage.budget_owner import BudgetOwner
 from cortex_policy.manage.budgets import BudgetStatus, GrantWithBudgets, read_budgets_of_grant
 from cortex_policy.manage.global_denials import (
@@ -58,7 +58,7 @@ def show(
         print_json({**global_denials_to_json_members(denials), **_shown_to_json(seen, policy_root.path, file)})
         return
     for name, value in [*_denial_rows(denials), *_grant_rows(seen, file)]:
-        typer.echo(format_message_line(f"{name:<8}{value}"))
+        typer.echo(escape_message_to_one_line(f"{name:<8}{value}"))
 
 
 def _denial_rows(denials: GlobalDenials) -> list[tuple[str, str]]:

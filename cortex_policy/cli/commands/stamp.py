@@ -19,7 +19,7 @@ from cortex_policy.cli.prompts import make_lock_wait_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.model import GrantError, UsageError
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 from cortex_policy.manage.stamp import verify as stamp_verify
 from cortex_policy.manage.stamp import wait as stamp_wait
 from cortex_policy.state import stamp as stamps
@@ -52,7 +52,7 @@ def show(root: RootOption = None, *, json: JsonOption = False) -> None:
     _print_unsafe_stamp_warning(doubt)
     if stamp is None:
         typer.echo(
-            format_message_line(
+            escape_message_to_one_line(
                 f"there is no stamp; write one with `cortex-policy stamp write{format_root_option(policy_root)}`"
             )
         )
@@ -79,7 +79,7 @@ def verify(root: RootOption = None, *, json: JsonOption = False) -> None:
     else:
         _print_unsafe_stamp_warning(doubt)
         for finding in findings:
-            typer.echo(format_message_line(f"{finding.id or 'stamp'}: {finding.problem}"))
+            typer.echo(escape_message_to_one_line(f"{finding.id or 'stamp'}: {finding.problem}"))
         if findings:
             print_hints([findings[0].hint or make_hand_edit_hint(format_root_option(policy_root))])
         else:
@@ -147,7 +147,7 @@ def merge(root: RootOption = None, *, wait_seconds: WaitOption = 0.0, json: Json
             print_diff(result.diff)
         typer.echo(_stamp_line(result.stamp) if result.is_written else f"nothing to do: {_stamp_line(result.stamp)}")
         for grant_id in result.unstamped:
-            typer.echo(format_message_line(f"{grant_id}: neither side had stamped it as it is now"), err=True)
+            typer.echo(escape_message_to_one_line(f"{grant_id}: neither side had stamped it as it is now"), err=True)
             print_hints([make_hand_edit_hint(format_root_option(policy_root), grant_id)])
     if result.unstamped:
         raise typer.Exit(1)
@@ -170,7 +170,7 @@ def merge_files(
 
     merge = merge_stamp_files(base, ours, theirs)
     if merge.conflict:
-        typer.echo(format_message_line(f"stamp.json: {merge.conflict}"), err=True)
+        typer.echo(escape_message_to_one_line(f"stamp.json: {merge.conflict}"), err=True)
         print_hints(["resolve the grants, then run `cortex-policy stamp merge`"])
         raise typer.Exit(1)
 
@@ -208,7 +208,8 @@ def wait(
         confirmations = stamp_wait.wait_for_processes_of_reader(policy_root, reader, version, timeout)
         members = [{name: getattr(each, name) for name in each.__match_args__} for each in confirmations]
         lines = [
-            format_message_line(f"{each.reader}, process {each.pid}: version {each.version}") for each in confirmations
+            escape_message_to_one_line(f"{each.reader}, process {each.pid}: version {each.version}")
+            for each in confirmations
         ]
         if json:
             print_json({"readers": members})
@@ -226,8 +227,8 @@ def wait(
 
 def _print_unsafe_stamp_warning(doubt: GrantError | None) -> None:
     if doubt is not None:
-        typer.echo(format_message_line(f"warning: {doubt.detail}"), err=True)
-        typer.echo(format_message_line(f"hint: {doubt.hint}"), err=True)
+        typer.echo(escape_message_to_one_line(f"warning: {doubt.detail}"), err=True)
+        typer.echo(escape_message_to_one_line(f"hint: {doubt.hint}"), err=True)
 
 
 def _stamp_line(stamp: stamps.Stamp) -> str:

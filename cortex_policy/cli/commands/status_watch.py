@@ -9,7 +9,7 @@ from cortex_policy.cli.output.audit import format_call_cells
 from cortex_policy.cli.output.budget_bars import format_budget_line
 from cortex_policy.cli.output.printing import budget_to_json, to_escaped_json
 from cortex_policy.cli.output.status_watch import make_status_screen
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 from cortex_policy.manage.global_denials import global_denials_to_json_members
 from cortex_policy.manage.live_status import read_live_status
 
@@ -57,7 +57,7 @@ def _status_changes(live_status: "LiveStatus") -> "Iterator[Change]":
 
 def _change_line(change: "Change") -> str:
     kind, _, cells, _ = change
-    return "\t".join(map(format_message_line, (kind, *cells)))
+    return "\t".join(map(escape_message_to_one_line, (kind, *cells)))
 
 
 def _change_json_line(change: "Change") -> str:

@@ -8,7 +8,7 @@ from cortex_policy.cli.common_options import JsonOption, RootOption
 from cortex_policy.cli.output.printing import print_hints, print_json, warn_if_command_not_logged
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.core.model import CortexPolicyError
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 from cortex_policy.manage import emergency_stop
 from cortex_policy.state.emergency_stop import format_resume_command_of_root
 from cortex_policy.state.local_times import localize_times_if_terminal
@@ -67,7 +67,7 @@ def _stop_to_json(root: "Root", result: emergency_stop.StopResult) -> dict[str, 
 def _print_result(root: "Root", result: emergency_stop.StopResult, reason: str, *, is_one: bool) -> None:
     sentence = localize_times_if_terminal(result.stop.sentence if is_one else f"{result.stop.sentence}: {root.path}")
     typer.echo(
-        format_message_line(f"stopped {sentence}" if result.is_changed else f"nothing to do: stopped {sentence}")
+        escape_message_to_one_line(f"stopped {sentence}" if result.is_changed else f"nothing to do: stopped {sentence}")
     )
     is_lost = reason and (not result.is_changed or result.stop.reason is None)
     lost = f"your reason was not saved; write it in the first line of `{result.stop.file}`" if is_lost else ""

@@ -8,7 +8,7 @@ from cortex_policy.cli.commands.replay import LogsArgument
 from cortex_policy.cli.common_options import GrantOption, JsonOption, RootOption, SinceOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import format_count_with_noun, format_message_line
+from cortex_policy.core.text import escape_message_to_one_line, format_count_with_noun
 from cortex_policy.state.grants import check_grant_id
 
 if TYPE_CHECKING:
@@ -55,12 +55,12 @@ def _print_suggestions(result: "Suggestions", counts: "ReadCounts") -> None:
 
     for one in result.suggestions:
         for line in _suggestion_lines(one):
-            typer.echo(format_message_line(line))
+            typer.echo(escape_message_to_one_line(line))
         print_escaped_text(one.diff)
         typer.echo("")
     for each in result.unfixable:
         calls = format_count_with_noun(each.count, "call")
-        typer.echo(format_message_line(f"cannot help: {each.grant}: {calls}: {each.why}"), err=True)
+        typer.echo(escape_message_to_one_line(f"cannot help: {each.grant}: {calls}: {each.why}"), err=True)
     fixable = sum(one.call_count for one in result.suggestions)
     allowed = f", {result.allowed_now} are allowed already" if result.allowed_now else ""
     changes = format_count_with_noun(len(result.suggestions), "change")

@@ -18,7 +18,7 @@ from cortex_policy.cli.roots import find_inner_root, name_inner_root_if_ambiguou
 from cortex_policy.cli.streams import unwrap_escaping_stream
 from cortex_policy.core import Value
 from cortex_policy.core.model import NOT_DONE, CortexPolicyError, UsageError
-from cortex_policy.core.text import escape_ascii_json_output, format_message_line
+from cortex_policy.core.text import escape_ascii_json_output, escape_message_to_one_line
 from cortex_policy.manage.cases.discovery import RunPlan, plan_case_run
 from cortex_policy.manage.cases.suite import SuiteResult, compute_coverage_percent
 from cortex_policy.manage.cases.suite import run_suite as run_cases
@@ -73,14 +73,14 @@ def init_or_update_cases(grant_id: str, options: CaseRunOptions) -> int:
     done = f"wrote {result.cases} cases to" if result.is_written else f"nothing to do: {result.cases} cases are in"
     lines = [f"{done} `{result.file}`{kept}, which cover {int(percent)}% of `{grant_id}`"]
     lines += [f"not covered: {requirement}" for requirement in result.coverage.unmet]
-    sys.stdout.write("".join(f"{format_message_line(line)}\n" for line in lines))
+    sys.stdout.write("".join(f"{escape_message_to_one_line(line)}\n" for line in lines))
     return 0
 
 
 def _run_and_write_reports(plan: RunPlan, options: CaseRunOptions, outs: dict[str, str]) -> int:
     outcome = run_cases(plan, lambda items: track_progress(items, what="case files"))
     outcome = outcome.filter_cases(options.filter) if options.filter else outcome
-    sys.stderr.write("".join(f"warning: {format_message_line(warning)}\n" for warning in outcome.warnings))
+    sys.stderr.write("".join(f"warning: {escape_message_to_one_line(warning)}\n" for warning in outcome.warnings))
     sys.stderr.flush()
     is_written = True
     for name, file in outs.items():
@@ -95,7 +95,7 @@ def _exit_code_of_run(outcome: SuiteResult, options: CaseRunOptions) -> int:
     """Return the exit code; print a reason other than a failed case."""
     code = 0 if outcome.is_passed else 1
     if options.filter and not outcome.files:
-        sys.stderr.write(format_message_line(f"no case matches `{options.filter}`") + "\n")
+        sys.stderr.write(escape_message_to_one_line(f"no case matches `{options.filter}`") + "\n")
         code = 1
     if options.fail_under is not None and outcome.coverage_percent < options.fail_under:
         sys.stderr.write(
@@ -126,7 +126,7 @@ def _run_after_each_change(options: CaseRunOptions, root: str | None, outs: dict
         except CortexPolicyError as error:  # a file in the middle of being written, or a root that is gone
             if str(error) != known:
                 known = str(error)
-                sys.stderr.write(f"cortex-policy: {format_message_line(known)}\n")
+                sys.stderr.write(f"cortex-policy: {escape_message_to_one_line(known)}\n")
         sys.stdout.flush()
         sys.stderr.flush()
         if reader.poll(POLL_SECONDS * 1000):

@@ -17,7 +17,7 @@ from cortex_policy.cli.output.printing import print_hints, print_json
 from cortex_policy.cli.prompts import make_lock_wait_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 from cortex_policy.state.grants_errors import format_root_option
 
 if TYPE_CHECKING:
@@ -78,14 +78,15 @@ def _print_result(result: "UndoResult", option: str) -> None:
         typer.echo(f"nothing to do: the grants are as at version {result.version} already")
     for step in result.steps:
         if step.is_written:
-            typer.echo(format_message_line(_step_text(step)))
+            typer.echo(escape_message_to_one_line(_step_text(step)))
         else:
             print_escaped_text(step.diff)
     if result.steps and not result.steps[0].is_written:
         print_diff(result.diff)
     if result.error is not None:
         typer.echo(
-            format_message_line(f"cortex-policy: the undo stopped before its end: {result.error.detail}"), err=True
+            escape_message_to_one_line(f"cortex-policy: the undo stopped before its end: {result.error.detail}"),
+            err=True,
         )
         to = "" if result.is_of_hand_edits else f" --to {result.version}"
         print_hints([f"to continue, run `cortex-policy undo{to}{option}`"])

@@ -14,7 +14,7 @@ from cortex_policy.cli.output.report_destinations import (
 from cortex_policy.cli.roots import name_inner_root_if_ambiguous
 from cortex_policy.core import Value
 from cortex_policy.core.model import GRANT_UNSAFE, NOT_DONE, SETTINGS_INVALID, UsageError
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 from cortex_policy.manage.validation import validate
 from cortex_policy.manage.validation.rule_selection_and_suppressions import RuleSelection, Suppressions
 from cortex_policy.manage.validation.targets import STDIN
@@ -77,7 +77,7 @@ def _print_denials(targets: "ValidationTargets") -> None:
             *(localize_times_if_terminal(one, sys.stderr) for one in denials.sentences),
             *(f"hint: {hint}" for hint in filter(None, denials.hints)),
         ]:
-            sys.stderr.write(f"{format_message_line(line)}\n")
+            sys.stderr.write(f"{escape_message_to_one_line(line)}\n")
 
 
 def _split_codes(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -101,9 +101,9 @@ def _fix_and_print(
     for done in fix_files(targets.files, report, suppressions, make_lock_wait_with_notice(wait_seconds)):
         if done.error is None:
             version = f", version {done.version}" if isinstance(done.version, int) else ""
-            sys.stderr.write(format_message_line(f"fixed `{done.file}`{version}") + "\n")
+            sys.stderr.write(escape_message_to_one_line(f"fixed `{done.file}`{version}") + "\n")
         else:
             hint = f" ({done.error.hint})" if done.error.hint else ""
-            sys.stderr.write(format_message_line(f"not fixed: `{done.file}`: {done.error}{hint}") + "\n")
+            sys.stderr.write(escape_message_to_one_line(f"not fixed: `{done.file}`: {done.error}{hint}") + "\n")
             is_fixed = False
     return is_fixed

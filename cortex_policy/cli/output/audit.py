@@ -12,9 +12,9 @@ from cortex_policy.cli.output.printing import print_table_or_tsv
 from cortex_policy.cli.output.replay import MAX_ARGS_SHOWN, make_skipped_lines_sentences
 from cortex_policy.core.text import (
     escape_ascii_json_output,
+    escape_message_to_one_line,
     escape_unprintable,
     format_count_with_noun,
-    format_message_line,
 )
 from cortex_policy.state.local_times import localize_time
 
@@ -29,7 +29,7 @@ MAX_KINDS_SHOWN = 20  # on a terminal
 
 def format_call_line(event: "Event") -> str:
     """Return a call as one line with tabs; its root comes last."""
-    return "\t".join(map(format_message_line, [*format_call_cells(event), str(event[1].get("root") or "-")]))
+    return "\t".join(map(escape_message_to_one_line, [*format_call_cells(event), str(event[1].get("root") or "-")]))
 
 
 def format_call_cells(event: "Event") -> list[str]:
@@ -65,11 +65,11 @@ def print_skipped_line_counts(counts: "ReadCounts") -> None:
 def print_verification(result: "VerifyResult") -> None:
     """Print where the chain is broken, what was read, and the head."""
     for problem in result.breaks:
-        typer.echo(format_message_line(f"{problem.file}:{problem.line}: {_chain_break_text(problem)}"))
+        typer.echo(escape_message_to_one_line(f"{problem.file}:{problem.line}: {_chain_break_text(problem)}"))
     if result.more_breaks:
         typer.echo(f"and {format_count_with_noun(result.more_breaks, 'problem')} more")
     for note in result.notes:
-        typer.echo(format_message_line(f"note: {note}"), err=True)
+        typer.echo(escape_message_to_one_line(f"note: {note}"), err=True)
     without = f", {result.unchained} without a digest" if result.unchained else ""
     torn = f", {result.torn} torn" if result.torn else ""
     others = f", {result.others} of other programs" if result.others else ""

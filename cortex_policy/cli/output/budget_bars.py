@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from cortex_policy.cli.output.fitted_table import GAP, MIN_LAST, make_fitted_table, measure_column_width
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ def make_budget_bar_table(budgets: "Sequence[BudgetStatus]", width: int) -> "Tab
     """Return a table of budgets with a bar each, which is shorter on a narrow terminal."""
     from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
 
-    rows = [[Text(format_message_line(cell)) for cell in _budget_cells(one)] for one in budgets]
+    rows = [[Text(escape_message_to_one_line(cell)) for cell in _budget_cells(one)] for one in budgets]
     taken = sum(measure_column_width(COLUMNS, rows, number) + 2 * GAP for number in range(3)) + 2 * GAP
     length = max(MIN_BAR, min(MAX_BAR, width - taken - MIN_LAST))
     for row, one in zip(rows, budgets, strict=True):
@@ -33,8 +33,8 @@ def format_budget_line(one: "BudgetStatus") -> str:
     """Return a budget as one line; it does not change while nothing is counted."""
     budget = one.budget
     if budget is None:
-        return format_message_line(f"{one.id} {one.action or '-'}: {one.problem}")
-    return format_message_line(
+        return escape_message_to_one_line(f"{one.id} {one.action or '-'}: {one.problem}")
+    return escape_message_to_one_line(
         f"{one.id} {one.action}: {budget.used} of {budget.limit} used{one.problem and f', {one.problem}'}"
     )
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 from cortex_policy.manage.other_budget_owners import find_other_budget_owners
 from cortex_policy.state.grants_errors import format_root_option
 
@@ -22,10 +22,10 @@ def format_budget_owner(owner: "BudgetOwner") -> str:
 
 def print_budget_owners(owner: "BudgetOwner", root: "Root") -> None:
     """Print whose budgets of a root follow, and which other users have some; on stderr."""
-    typer.echo(format_message_line(format_budget_owner(owner)), err=True)
+    typer.echo(escape_message_to_one_line(format_budget_owner(owner)), err=True)
     for other in find_other_budget_owners(root).owners:
         command = f"cortex-policy rate show --user {other.user or other.uid}{format_root_option(root)}"
-        typer.echo(format_message_line(f"note: also counted by {other.label}: `{command}`"), err=True)
+        typer.echo(escape_message_to_one_line(f"note: also counted by {other.label}: `{command}`"), err=True)
 
 
 def budget_owner_to_json(owner: "BudgetOwner") -> dict[str, object]:

@@ -13,7 +13,7 @@ from cortex_policy.cli.output.audit import (
 from cortex_policy.cli.output.table_layout import GAP, measure_text_width
 from cortex_policy.cli.streams import find_any_terminal_width_or_none, is_colour_wanted, write_stdout_line
 from cortex_policy.core.model import GrantError
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 from cortex_policy.manage.audit.reader import list_names_of_root_in_events
 from cortex_policy.state.local_times import localize_time
 from cortex_policy.state.roots import find_inner_root_and_paths_above
@@ -91,7 +91,7 @@ class CallTable:
         self._has_head = True
         cells = self._pad_cells(self._call_cells(event))
         cells[1] = self._add_style(cells[1], _STYLES[bool(event[1]["decision"])])
-        line, arguments = (" " * GAP).join(cells), format_message_line(format_arguments(event))
+        line, arguments = (" " * GAP).join(cells), escape_message_to_one_line(format_arguments(event))
         if self._width is None or sum(self._widths) + GAP * len(cells) + measure_text_width(arguments) <= self._width:
             return [*head, f"{line}{' ' * GAP}{arguments}".rstrip()]
         return [*head, line.rstrip(), f"{' ' * INDENT}{arguments}"]
@@ -111,7 +111,7 @@ class CallTable:
             data["action"],
             root,
         )
-        return [format_message_line(str(cell)) for cell in cells[: len(self._columns)]]
+        return [escape_message_to_one_line(str(cell)) for cell in cells[: len(self._columns)]]
 
     def _pad_cells(self, cells: list[str]) -> list[str]:
         return [cell + " " * (size - measure_text_width(cell)) for cell, size in zip(cells, self._widths, strict=True)]

@@ -7,7 +7,7 @@ import typer
 
 from cortex_policy.cli.output.printing import print_table_or_tsv
 from cortex_policy.core.compare.verdicts import widens
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 from cortex_policy.manage.diff.grants import GrantDiff, GrantVersion, PolicyDiff
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ def print_diff(diff: PolicyDiff, output: "TableFormat | None" = None) -> None:
         rows.append(("all grants", OVERALL, diff.verdict, _counts_text(diff)))
     print_table_or_tsv(COLUMNS, rows, output)
     for note in diff.notes:
-        typer.echo(format_message_line(f"note: {note}"), err=True)
+        typer.echo(escape_message_to_one_line(f"note: {note}"), err=True)
     for warning in _escalation_warnings(diff):
-        typer.echo(format_message_line(f"warning: {warning}"), err=True)
+        typer.echo(escape_message_to_one_line(f"warning: {warning}"), err=True)
 
 
 def _field_rows(change: GrantDiff) -> list[tuple[str, ...]]:
@@ -117,7 +117,7 @@ def _bold_if_wider(verdict: str) -> str:
 
 def _code_span(text: str) -> str:
     """Return a code span with more backticks than the text has in a row, so that the text cannot end it."""
-    shown = format_message_line(text)
+    shown = escape_message_to_one_line(text)
     fence = "`" * (1 + max((len(run) for run in _backtick_runs(shown)), default=0))
     return f"{fence} {shown} {fence}" if "`" in shown else f"{fence}{shown}{fence}"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cortex_policy.cli.streams import make_colour_keeping_stream
-from cortex_policy.core.text import format_count_with_noun, format_message_line
+from cortex_policy.core.text import escape_message_to_one_line, format_count_with_noun
 from cortex_policy.manage.doctor.result import OK, PROBLEM, STATUSES, WARNING
 from cortex_policy.state.local_times import localize_times_if_terminal
 
@@ -33,7 +33,7 @@ _STYLES = {OK: "32", WARNING: "33", PROBLEM: "1;31"}
 def print_check_result(result: "CheckResult") -> None:
     """Print a result: a line for it, one for the command that fixes it, and one for what was tried if that failed."""
     message, status = (
-        format_message_line(localize_times_if_terminal(result.message)),
+        escape_message_to_one_line(localize_times_if_terminal(result.message)),
         f"{result.status:<{STATUS_WIDTH}}",
     )
     if sys.stdout.isatty():
@@ -44,7 +44,7 @@ def print_check_result(result: "CheckResult") -> None:
         label = "see" if result.command.startswith(_LOOKS) or result.command.endswith(" ping") else "fix"
         for what, command in ((label, result.command), ("tried", result.tried)):
             if command:  # never folded, so that it can be copied
-                _print_styled_line(f"{'':<{STATUS_WIDTH}}{what}: {format_message_line(command)}")
+                _print_styled_line(f"{'':<{STATUS_WIDTH}}{what}: {escape_message_to_one_line(command)}")
 
 
 def _fold_message(message: str) -> str:

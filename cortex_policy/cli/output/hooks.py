@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cortex_policy.core.text import escape_output, format_message_line
+from cortex_policy.core.text import escape_message_to_one_line, escape_output
 from cortex_policy.manage.diff.unified import format_readable_diff_lines
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def print_steps_left_to_do(steps: "list[Step]") -> None:
     """Print what is left to do for a person, with the command if there is one."""
     for step in steps:
         command = f": `{step.command}`" if step.command else ""
-        typer.echo(format_message_line(f"left to do: {step.sentence}{command}"))
+        typer.echo(escape_message_to_one_line(f"left to do: {step.sentence}{command}"))
 
 
 def settings_change_to_json(change: "SettingsChange", steps: "list[Step]") -> dict[str, object]:

@@ -8,7 +8,7 @@ import typer
 
 from cortex_policy.cli.common_options import TableFormat
 from cortex_policy.cli.streams import find_any_terminal_width_or_none, is_colour_wanted, make_colour_keeping_stream
-from cortex_policy.core.text import escape_ascii_json_output, format_message_line
+from cortex_policy.core.text import escape_ascii_json_output, escape_message_to_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +31,7 @@ def print_table_or_tsv(
     columns: tuple[str, ...], rows: list[tuple[str, ...]], output: TableFormat | None = None
 ) -> None:
     """Print rows of words, as a table on a terminal, else with tabs; a word of more than 4 kB is cut."""
-    shown = [tuple(map(format_message_line, row)) for row in rows]
+    shown = [tuple(map(escape_message_to_one_line, row)) for row in rows]
     if output is None:
         output = TableFormat.TABLE if sys.stdout.isatty() else TableFormat.TSV
     if output is TableFormat.TSV:
@@ -57,13 +57,13 @@ def _style_bold(text: str) -> str:
 def print_hints(hints: "Iterable[str]") -> None:
     """Print each distinct hint once, on stderr."""
     for hint in dict.fromkeys(filter(None, hints)):
-        typer.echo(format_message_line(f"hint: {hint}"), err=True)
+        typer.echo(escape_message_to_one_line(f"hint: {hint}"), err=True)
 
 
 def print_error_as_warning(doubt: "GrantError | None") -> None:
     """Print a warning and its hint on stderr."""
     if doubt is not None:
-        typer.echo(format_message_line(f"warning: {doubt.detail}"), err=True)
+        typer.echo(escape_message_to_one_line(f"warning: {doubt.detail}"), err=True)
         print_hints([doubt.hint])
 
 
@@ -71,7 +71,8 @@ def warn_if_command_not_logged(command: str, problem: str) -> None:
     """Say on stderr that a command is done, but is not in the log."""
     if problem:
         typer.echo(
-            format_message_line(f"warning: `{command}` is done, but the log does not have it: {problem}"), err=True
+            escape_message_to_one_line(f"warning: `{command}` is done, but the log does not have it: {problem}"),
+            err=True,
         )
 
 

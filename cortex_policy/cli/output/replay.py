@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cortex_policy.cli.output.printing import print_hints, print_table_or_tsv
-from cortex_policy.core.text import format_count_with_noun, format_message_line
+from cortex_policy.core.text import escape_message_to_one_line, format_count_with_noun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ def print_replay(result: "ReplayResult", output: "TableFormat | None" = None) ->
     print_table_or_tsv(COLUMNS, [_flip_row(flip) for flip in result.flips], output)
     for one in result.undecided:
         calls = format_count_with_noun(one.count, "call")
-        typer.echo(format_message_line(f"undecided: {one.grant}: {calls}: {one.why}"), err=True)
+        typer.echo(escape_message_to_one_line(f"undecided: {one.grant}: {calls}: {one.why}"), err=True)
     calls = format_count_with_noun(result.call_count, "call")
     typer.echo(f"of {calls}: {_format_flips_summary(result)}, {result.same} as before")
     for sentence in make_skipped_lines_sentences(result.unreadable, result.other_roots, result.earlier):

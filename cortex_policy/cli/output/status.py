@@ -11,7 +11,7 @@ from cortex_policy.cli.output.approvals import request_to_json
 from cortex_policy.cli.output.budget_owner import budget_owner_to_json, format_budget_owner
 from cortex_policy.cli.output.settings import format_setting_as_typed, setting_to_json
 from cortex_policy.cli.streams import make_colour_keeping_stream
-from cortex_policy.core.text import format_count_with_noun, format_message_line, join_words_that_fit
+from cortex_policy.core.text import escape_message_to_one_line, format_count_with_noun, join_words_that_fit
 from cortex_policy.manage.global_denials import global_denials_to_json_members
 from cortex_policy.state.local_times import localize_times_if_terminal
 
@@ -30,7 +30,8 @@ _STYLES = {DENIED: "bold red", HINT: "dim"}
 def print_root_status(status: "RootStatus") -> None:
     """Print the state: on a terminal in two columns that fold, else a line for each text."""
     lines = [
-        (label, format_message_line(localize_times_if_terminal(text))) for label, text in _format_status_lines(status)
+        (label, escape_message_to_one_line(localize_times_if_terminal(text)))
+        for label, text in _format_status_lines(status)
     ]
     if sys.stdout.isatty():
         _print_columns(lines)

@@ -8,7 +8,7 @@ from cortex_policy.cli.output.audit import format_call_cells
 from cortex_policy.cli.output.budget_bars import make_budget_bar_table
 from cortex_policy.cli.output.budget_owner import format_budget_owner
 from cortex_policy.cli.output.fitted_table import make_fitted_table
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 from cortex_policy.state.local_times import localize_times_if_terminal
 
 if TYPE_CHECKING:
@@ -110,4 +110,4 @@ def _section_title(text: str, more: int = 0, command: str = "") -> "Text":
 def _styled_text(text: str, style: str = "") -> "Text":
     from rich.text import Text  # noqa: PLC0415 - as above
 
-    return Text(format_message_line(text), style=style)
+    return Text(escape_message_to_one_line(text), style=style)

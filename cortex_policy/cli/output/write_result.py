@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.output.diff import diff_to_json, print_diff
 from cortex_policy.cli.output.printing import print_json
-from cortex_policy.core.text import escape_output, format_message_line
+from cortex_policy.core.text import escape_message_to_one_line, escape_output
 from cortex_policy.manage.diff.grants import GrantDiff, PolicyDiff
 from cortex_policy.manage.transaction.version_after_write import Version, version_to_number_or_none
 
@@ -29,9 +29,9 @@ def print_write_result(result: "WriteResult", sentence: str, *, json: bool, root
         past = _impact_to_json(root, result.change) if root is not None else {}
         print_json(members | diff_to_json(PolicyDiff((result.change,)), None) | past)
     elif result.is_written:
-        typer.echo(format_message_line(f"{sentence}, {version_to_text(result.version)}"))
+        typer.echo(escape_message_to_one_line(f"{sentence}, {version_to_text(result.version)}"))
     else:
-        typer.echo(format_message_line(f"nothing to do: {sentence}"))
+        typer.echo(escape_message_to_one_line(f"nothing to do: {sentence}"))
 
 
 def print_impact(root: "Root", diff: PolicyDiff) -> None:
@@ -39,7 +39,7 @@ def print_impact(root: "Root", diff: PolicyDiff) -> None:
     from cortex_policy.manage.replay.impact import estimate_impact_as_text  # noqa: PLC0415 - a command that reads no log need not load it
 
     for past in filter(None, (estimate_impact_as_text(root, change) for change in diff.changes)):
-        typer.echo(format_message_line(past))
+        typer.echo(escape_message_to_one_line(past))
 
 
 def _impact_to_json(root: "Root", change: GrantDiff) -> dict[str, object]:
@@ -67,7 +67,7 @@ def print_preview(root: "Root", planned: "WriteResult", *, json: bool) -> None:
         print_diff(diff)
         print_impact(root, diff)
     else:
-        typer.echo(format_message_line(f"nothing to do: `{planned.change.name}` has these values already"))
+        typer.echo(escape_message_to_one_line(f"nothing to do: `{planned.change.name}` has these values already"))
 
 
 def print_escaped_text(text: str) -> None:

@@ -20,7 +20,7 @@ from cortex_policy.core.compare.verdicts import (
     shorten_value_text,
 )
 from cortex_policy.core.decode import DATA_CLASSES
-from cortex_policy.core.engine import DEFAULTS, normalize_scope_or_none
+from cortex_policy.core.engine import DEFAULTS, strip_scope_slash_or_none
 from cortex_policy.core.model import Grant, Settings
 from cortex_policy.core.scopes import index_scopes
 from cortex_policy.core.text import format_count_with_noun
@@ -112,7 +112,7 @@ def _compare_fs_scope(old: Grant, new: Grant, settings: Settings) -> FieldCompar
 def _scopes_outside(scopes: tuple[str, ...], others: tuple[str, ...]) -> list[str]:
     """Return the scopes that can match and do not lie in others, as they are compared."""
     known, around = (
-        dict.fromkeys(prefix for prefix in map(normalize_scope_or_none, scopes) if prefix is not None),
+        dict.fromkeys(prefix for prefix in map(strip_scope_slash_or_none, scopes) if prefix is not None),
         index_scopes(others),
     )
     return [prefix for prefix in known if not around.covers(prefix)]
@@ -124,7 +124,7 @@ def _scope_text(old: Grant, new: Grant, added: list[str], dropped: list[str]) ->
         return ""
     if not after:
         return "drops the last scope: any path is allowed"
-    if not any(normalize_scope_or_none(scope) for scope in after) and (dropped or not before):
+    if not any(strip_scope_slash_or_none(scope) for scope in after) and (dropped or not before):
         return f"{quote_and_join_words(after)} can never match: no path is allowed"
     if not before:
         return f"any path becomes {quote_and_join_words(after)}"

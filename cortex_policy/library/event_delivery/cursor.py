@@ -15,7 +15,7 @@ from shlex import quote
 
 from cortex_policy.core import Value
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.state import read_up_to
 from cortex_policy.state.missing_directory import make_file_creation_error
 
@@ -70,7 +70,7 @@ class Cursor:
             self._write_block(b"")
         except OSError as error:
             self.close()
-            raise NotDoneError(f"the cursor `{self.path}` cannot be written: {format_os_error(error)}") from None
+            raise NotDoneError(f"the cursor `{self.path}` cannot be written: {format_os_error_cause(error)}") from None
 
     def try_lock(self) -> bool:
         """Become the one that sends, if no other process does; it stays so until the cursor is closed."""

@@ -12,7 +12,7 @@ from time import monotonic
 
 from cortex_policy.core import Value
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.library.event_delivery.receiver_url import parse_receiver_url
 from cortex_policy.library.event_delivery.token_file import read_token
 
@@ -218,5 +218,5 @@ def _why(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the certificate is not valid: {error.verify_message}"
     if isinstance(error, OSError):
-        return format_os_error(error) or type(error).__name__
+        return format_os_error_cause(error) or type(error).__name__
     return f"the answer is not HTTP ({type(error).__name__})"

@@ -2,7 +2,7 @@
 
 from time import time
 
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import escape_message_to_one_line
 from cortex_policy.library.event_delivery.event_requests import (
     BATCH,
     MAX_BATCH_BYTES,
@@ -94,5 +94,5 @@ class EventSender:
         delay = compute_retry_delay(self._failures, outcome, retry_after, time())
         if problem != self.problem:
             self.problem = problem
-            self._report(format_message_line(f"events for `{self._receiver.url.shown}` wait: {problem}"))
+            self._report(escape_message_to_one_line(f"events for `{self._receiver.url.shown}` wait: {problem}"))
         return delay

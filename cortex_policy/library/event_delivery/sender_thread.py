@@ -7,7 +7,7 @@ from contextlib import closing, suppress
 from time import monotonic, time_ns
 
 from cortex_policy.core.model import CortexPolicyError
-from cortex_policy.core.text import format_message_line, format_os_error
+from cortex_policy.core.text import escape_message_to_one_line, format_os_error_cause
 from cortex_policy.library.event_delivery.event_requests import BATCH
 from cortex_policy.library.event_delivery.refused_events import RefusedEvents
 from cortex_policy.library.event_delivery.sender import EventSender
@@ -97,7 +97,7 @@ class SenderThread:
                 self._send(turn)
                 continue
             except (OSError, CortexPolicyError) as error:
-                text = str(error) if isinstance(error, CortexPolicyError) else format_os_error(error)
+                text = str(error) if isinstance(error, CortexPolicyError) else format_os_error_cause(error)
                 if text != problem:
                     _report(f"events wait, as the spool cannot be read or written: {text}")
                 problem = text
@@ -176,6 +176,6 @@ def _wait_until_alone(reader: SpoolReader, turn: _Turn) -> bool:
 def _report(sentence: str) -> None:
     """Log what becomes of events; if a handler of the program fails, events are sent all the same."""
     try:
-        log.warning("brAInwav: %s", format_message_line(sentence))
+        log.warning("brAInwav: %s", escape_message_to_one_line(sentence))
     except Exception as error:  # noqa: BLE001 - the hook reports it
         report_thread_error(error)

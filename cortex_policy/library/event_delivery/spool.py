@@ -16,7 +16,7 @@ from threading import RLock
 
 from cortex_policy.core.audit_event import MAX_LINE_BYTES
 from cortex_policy.core.model import STATE_UNAVAILABLE, StateError, UsageError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.state import OPEN_DIRECTORY, lock_within_one_second
 
 FILES = 8  # of a full spool
@@ -59,7 +59,7 @@ class EventSpool:
         try:
             os.close(open_spool_directory(self.directory))
         except OSError as error:
-            raise SpoolError(self.directory, format_os_error(error)) from None
+            raise SpoolError(self.directory, format_os_error_cause(error)) from None
 
     def append(self, line: bytes) -> None:
         """Append a line, which ends in a newline, or nothing; raise SpoolError within a second or so."""
@@ -164,7 +164,7 @@ class EventSpool:
     def _as_spool_error(self, error: BaseException) -> BaseException:
         if isinstance(error, SpoolError) or not isinstance(error, OSError | StateError):
             return error
-        why = format_os_error(error) if isinstance(error, OSError) else "another process holds its lock"
+        why = format_os_error_cause(error) if isinstance(error, OSError) else "another process holds its lock"
         return SpoolError(self.directory, why, f"see why with `ls -la {quote(self.directory)}` and `df`")
 
 

@@ -7,7 +7,7 @@ from errno import ENOENT
 from shlex import quote
 
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.state import OPEN_FILE, read_up_to
 
 MAX_LENGTH = 8192
@@ -22,7 +22,7 @@ def read_token(path: str) -> str:
     except (OSError, ValueError) as error:
         is_missing = isinstance(error, OSError) and error.errno == ENOENT
         hint = "write the token alone into this file" if is_missing else "it must not be a link"
-        raise UsageError(f"the token `{path}` cannot be read: {format_os_error(error)}", hint) from None
+        raise UsageError(f"the token `{path}` cannot be read: {format_os_error_cause(error)}", hint) from None
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & _OTHERS:
@@ -32,7 +32,7 @@ def read_token(path: str) -> str:
             )
         token = read_up_to(descriptor, MAX_LENGTH + 2).strip()
     except OSError as error:
-        raise UsageError(f"the token `{path}` cannot be read: {format_os_error(error)}") from None
+        raise UsageError(f"the token `{path}` cannot be read: {format_os_error_cause(error)}") from None
     finally:
         os.close(descriptor)
     if len(token) > MAX_LENGTH or not _TOKEN.fullmatch(token):

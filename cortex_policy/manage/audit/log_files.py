@@ -4,7 +4,7 @@ import os
 from contextlib import ExitStack, contextmanager
 
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.manage.audit.reader import STDIN, open_log_for_reading, sort_logs_oldest_first
 from cortex_policy.state.audit_rotated_names import list_rotated_logs_beside, strip_compression_suffix
 
@@ -23,7 +23,7 @@ def list_log_files(file: str) -> list[str]:
     try:
         numbered, dated = list_rotated_logs_beside(file)
     except OSError as error:
-        raise NotDoneError(f"`{file}`: {format_os_error(error)}") from None
+        raise NotDoneError(f"`{file}`: {format_os_error_cause(error)}") from None
     before = [
         name
         for name in (*reversed(dated), *reversed(numbered))

@@ -15,7 +15,7 @@ from json import JSONDecoder
 from cortex_policy.core.decode import DECIDED_BY_RULES
 from cortex_policy.core.model import REASONS, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def open_log_for_reading(name: str) -> "Iterator[BinaryIO]":
     except (OSError, ValueError) as error:
         if isinstance(error, gzip.BadGzipFile):
             raise
-        why = format_os_error(error)
+        why = format_os_error_cause(error)
         raise NotDoneError(f"`{name}`: {why}") from None
 
 

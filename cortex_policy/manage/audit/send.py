@@ -7,7 +7,7 @@ from time import time_ns
 
 from cortex_policy.core import Value
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.library.event_delivery.cursor import Cursor
 from cortex_policy.library.event_delivery.line_delivery_queue import LineQueue
 from cortex_policy.library.event_delivery.receiver import EventReceiver
@@ -64,7 +64,7 @@ class LogSender:
             try:
                 self.retry_seconds = self._sender.send_next()
             except OSError as error:
-                raise NotDoneError(f"`{self._cursor.path}`: {format_os_error(error)}") from None
+                raise NotDoneError(f"`{self._cursor.path}`: {format_os_error_cause(error)}") from None
             for _ in range(self._sender.delivered + self._sender.refused - before):
                 yield None
             if self.retry_seconds != 0.0:

@@ -7,7 +7,11 @@ from gzip import BadGzipFile
 from hashlib import sha256
 from shlex import quote
 
-from cortex_policy.core.audit_chain import parse_chain_digest, parse_followed_digest_or_none, select_hashed_bytes
+from cortex_policy.core.audit_chain import (
+    parse_chain_digest_or_empty,
+    parse_followed_digest_or_none,
+    select_hashed_bytes,
+)
 from cortex_policy.library.event_delivery.complete_lines import MAX_LINE_BYTES, iterate_lines_with_end_offsets
 from cortex_policy.library.event_delivery.cursor import Position, make_position
 from cortex_policy.manage.audit.log_files import list_log_files, open_logs
@@ -88,7 +92,7 @@ class LogLines:
         before = self._position.chain if offset and self._position is not None else ""
         try:
             for line, end, behind in iterate_lines_with_end_offsets(read_at, offset, tail):
-                digest = parse_chain_digest(line)
+                digest = parse_chain_digest_or_empty(line)
                 if before and digest and not _is_next_in_chain(before, line, digest):
                     self._add_gap(f"a line does not follow the one before it; {self._hint_at_verify()}")
                 before, self._tail = digest, behind
@@ -167,4 +171,4 @@ def _digest_before(log: "BinaryIO") -> str | None:
         first = _reader_of(log)(MAX_LINE_BYTES, 0).partition(b"\n")[0]
     except _NO_MORE:
         return ""
-    return parse_followed_digest_or_none(select_hashed_bytes(first)) if parse_chain_digest(first) else ""
+    return parse_followed_digest_or_none(select_hashed_bytes(first)) if parse_chain_digest_or_empty(first) else ""

@@ -8,7 +8,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.audit_chain import (
     DIGITS,
     PREFIX,
-    parse_chain_digest,
+    parse_chain_digest_or_empty,
     parse_followed_digest_or_none,
     select_hashed_bytes,
 )
@@ -123,7 +123,7 @@ class _ChainVerifier:
         """Add the next line, with its newline."""
         self._number += 1
         text = line.removesuffix(b"\n")
-        digest = parse_chain_digest(text)
+        digest = parse_chain_digest_or_empty(text)
         if not digest:
             self._set_line_aside(line)
             return

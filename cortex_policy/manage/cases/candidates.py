@@ -2,7 +2,7 @@
 
 from cortex_policy.core import Value
 from cortex_policy.core.arguments import find_declaration_problem
-from cortex_policy.core.engine import normalize_scope_or_none
+from cortex_policy.core.engine import strip_scope_slash_or_none
 from cortex_policy.core.model import ACTION_NOT_ALLOWED, ALLOWED, ARGUMENT_NOT_ALLOWED, PATH_OUTSIDE_SCOPE, Grant
 from cortex_policy.core.path_arguments import may_be_path_argument
 from cortex_policy.manage.cases.boundary_values import is_declaration_satisfied_by
@@ -88,7 +88,7 @@ def _path_candidates(grant: Grant, action: str, name: str) -> "Iterator[Candidat
         yield candidate("any path is allowed", "any/path", ALLOWED)
         yield candidate("the top is allowed", ".", ALLOWED)
     for scope in dict.fromkeys(grant.fs_scope):
-        if normalize_scope_or_none(scope) is None:
+        if strip_scope_slash_or_none(scope) is None:
             yield candidate(f"the scope {scope} never matches", scope, PATH_OUTSIDE_SCOPE)
     yield candidate("a path in no scope is denied", OUTSIDE_DIRECTORY, PATH_OUTSIDE_SCOPE)
     yield candidate("what governs grants is denied", ".cortex/policy/tools", PATH_OUTSIDE_SCOPE)

@@ -8,7 +8,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.arguments import find_declaration_problem
 from cortex_policy.core.compare.declarations import accepts_nothing
 from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
-from cortex_policy.core.engine import normalize_scope_or_none
+from cortex_policy.core.engine import strip_scope_slash_or_none
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ARGUMENT_NOT_ALLOWED,
@@ -155,7 +155,7 @@ def _list_requirements(grant: Grant) -> "Iterator[Requirement]":
 
 def normalize_outermost_scopes(grant: Grant) -> list[str]:
     """Return the normalized scopes, without those that never match or are inside another scope."""
-    known = dict.fromkeys(prefix for prefix in map(normalize_scope_or_none, grant.fs_scope) if prefix is not None)
+    known = dict.fromkeys(prefix for prefix in map(strip_scope_slash_or_none, grant.fs_scope) if prefix is not None)
     every = PathIndex(known)
     return [prefix for prefix in known if every.is_outermost(prefix)]
 

@@ -4,7 +4,7 @@ import os
 
 from cortex_policy.core import Value
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.manage.cases.model import JSON_SUFFIX, TOML_SUFFIX, CaseFileProblem, is_case_file
 from cortex_policy.manage.path_names import make_path_relative_if_below_cwd
 from cortex_policy.manage.validation.targets import resolve_dot_dot_as_kernel_does
@@ -75,7 +75,7 @@ def _file_targets(path: str, named: str | None) -> list[CaseFileTarget]:
 def _directory_targets(top: str, named: str | None) -> "Iterator[CaseFileTarget]":
     def raise_not_done(error: OSError) -> None:
         """Raise NotDoneError for a directory that cannot be listed: its cases would be missed in silence."""
-        raise NotDoneError(f"`{error.filename}`: {format_os_error(error)}") from None
+        raise NotDoneError(f"`{error.filename}`: {format_os_error_cause(error)}") from None
 
     for directory, below, names in os.walk(top, onerror=raise_not_done):
         below[:] = sorted(name for name in below if name != ".git")
@@ -89,7 +89,7 @@ def _targets_in(directory: str, root: Root) -> "Iterator[CaseFileTarget]":
     except FileNotFoundError:
         return
     except OSError as error:
-        raise NotDoneError(f"`{directory}`: {format_os_error(error)}") from None
+        raise NotDoneError(f"`{directory}`: {format_os_error_cause(error)}") from None
     for name in filter(is_case_file, names):
         yield CaseFileTarget(f"{directory}/{name}", make_path_relative_if_below_cwd(f"{directory}/{name}"), root)
 

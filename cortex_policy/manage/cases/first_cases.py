@@ -6,7 +6,7 @@ from shlex import quote
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.manage.cases.coverage import Coverage, measure_coverage
 from cortex_policy.manage.cases.generator import MAX_CANDIDATES, generate_case_file
 from cortex_policy.manage.cases.model import JSON_SUFFIX, TOML_SUFFIX, CaseFile
@@ -49,7 +49,7 @@ def write_first_cases(root: Root, grant_id: str) -> FirstCases:
         hint = f"run it with `cortex-policy test {quote(where)}`, or add `--update` to write its generated cases again"
         raise NotDoneError(f"`{where}` exists already", hint) from None
     except OSError as error:
-        raise NotDoneError(f"`{file.file}` cannot be written: {format_os_error(error)}") from None
+        raise NotDoneError(f"`{file.file}` cannot be written: {format_os_error_cause(error)}") from None
     return FirstCases(file.file, len(file.cases), coverage)
 
 

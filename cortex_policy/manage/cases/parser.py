@@ -6,7 +6,7 @@ from cortex_policy.core import shorten_message
 from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
 from cortex_policy.core.model import Settings
-from cortex_policy.core.text import format_guess_hint, format_os_error
+from cortex_policy.core.text import format_guess_hint, format_os_error_cause
 from cortex_policy.core.toml import decode_toml
 from cortex_policy.manage.cases.field_rules import (
     CASE_MEMBERS,
@@ -45,7 +45,7 @@ def read_case_file_collecting_errors(path: str, shown: str) -> CaseFile:
     try:
         data = _read_bytes(path)
     except (MalformedError, OSError) as error:
-        return CaseFile(shown, errors=(CaseFileProblem(shown, 1, format_os_error(error)),))
+        return CaseFile(shown, errors=(CaseFileProblem(shown, 1, format_os_error_cause(error)),))
     return parse_case_file_collecting_errors(data, shown, is_json=path.endswith(JSON_SUFFIX))
 
 

@@ -5,7 +5,7 @@ import os
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import Settings
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.manage.cases.coverage import measure_coverage
 from cortex_policy.manage.cases.first_cases import FirstCases, check_grant_size, serialize_case_file, write_first_cases
 from cortex_policy.manage.cases.generator import generate_case_file
@@ -44,7 +44,7 @@ def update_cases(root: Root, grant_id: str) -> FirstCases:
         return write_first_cases(root, grant_id)
     except OSError as error:
         file = make_path_relative_if_below_cwd(os.path.join(root.cases_path, name))
-        raise NotDoneError(f"`{file}` cannot be written: {format_os_error(error)}") from None
+        raise NotDoneError(f"`{file}` cannot be written: {format_os_error_cause(error)}") from None
 
 
 def _generate_again(root: Root, grant_id: str, data: bytes) -> tuple[FirstCases, bytes]:

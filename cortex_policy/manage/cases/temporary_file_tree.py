@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from cortex_policy.core import Value
 from cortex_policy.core.model import Origin
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.state import Root
 from cortex_policy.state.paths import ProtectedPaths
 
@@ -100,7 +100,7 @@ def open_temporary_file_tree(tree: FileTree) -> "Iterator[Sandbox]":
     try:
         directory = TemporaryDirectory(prefix="cortex-policy-", ignore_cleanup_errors=True)
     except OSError as error:
-        raise NotDoneError(f"no temporary directory: {format_os_error(error)}", "see TMPDIR") from None
+        raise NotDoneError(f"no temporary directory: {format_os_error_cause(error)}", "see TMPDIR") from None
     with directory as top:
         yield _fill_sandbox(f"{os.path.realpath(top)}/root", tree)
 

@@ -6,7 +6,7 @@ import subprocess
 from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES, parse_grant_file_name
 from cortex_policy.core.model import GRANT_INVALID, GRANT_UNSAFE, GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.state import Root
 
 TYPE_CHECKING = False
@@ -69,7 +69,7 @@ def read_grant_and_hooks_texts_at_revision(
     return found | dict(zip(digests, texts, strict=True))
 
 
-def read_settings_text_at_revision_or_none(root: Root, revision: str) -> bytes | None:
+def read_settings_bytes_at_revision_or_none(root: Root, revision: str) -> bytes | None:
     """Return the project's settings of a revision, None if it has none.
 
     Raises as `read_grant_and_hooks_texts_at_revision` does.
@@ -142,7 +142,7 @@ def run_git_unchecked(root: str, *words: str, stdin: bytes = b"") -> "subprocess
             [*_GIT, "-C", root, *words], input=stdin, capture_output=True, check=False, env=environment | _ENVIRONMENT
         )
     except OSError as error:
-        message = f"`git` cannot be run: {format_os_error(error)}"
+        message = f"`git` cannot be run: {format_os_error_cause(error)}"
         raise NotDoneError(message) from None
 
 

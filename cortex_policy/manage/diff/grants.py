@@ -12,7 +12,7 @@ from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.files_run_later import FileRunLater, find_writable_files_run_later
 from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Settings, UsageError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.manage.diff.git_revisions import NoCommitsError, read_grant_and_hooks_texts_at_revision
 from cortex_policy.manage.diff.settings import compare_settings_with_revision_or_none
 from cortex_policy.manage.unsafe_files import summarize_unsafe_file_texts
@@ -205,7 +205,7 @@ def read_grant_file_bytes(name: str) -> bytes:
         with open(name, "rb") as file:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise GrantError(GRANT_NOT_FOUND, f"`{name}`: {format_os_error(error)}") from None
+        raise GrantError(GRANT_NOT_FOUND, f"`{name}`: {format_os_error_cause(error)}") from None
 
 
 def _is_other_text(old: "TextOrError | None", new: "TextOrError | None") -> bool:

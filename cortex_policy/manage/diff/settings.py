@@ -6,7 +6,7 @@ from cortex_policy.core.compare.grants import GrantComparison
 from cortex_policy.core.compare.verdicts import NARROWED, WIDENED, FieldComparison, combine_verdicts
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.settings import LOCKED, PROJECT, SETTINGS, SHARE, SYSTEM, USER, Layer, resolve_setting
-from cortex_policy.manage.diff.git_revisions import NoCommitsError, read_settings_text_at_revision_or_none
+from cortex_policy.manage.diff.git_revisions import NoCommitsError, read_settings_bytes_at_revision_or_none
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.settings import (
     MAX_BYTES,
@@ -110,7 +110,7 @@ def _compare_setting(setting: "Setting", before: "Any", after: "Any") -> "Iterat
 
 def _read_values_at_revision(root: "Root", revision: str) -> "Values":
     try:
-        return _parse_values(root, read_settings_text_at_revision_or_none(root, revision))
+        return _parse_values(root, read_settings_bytes_at_revision_or_none(root, revision))
     except NoCommitsError:
         return {}
 

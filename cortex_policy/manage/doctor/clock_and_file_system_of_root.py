@@ -4,7 +4,7 @@ import os
 import sys
 import time
 
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.library.inotify import ENTRIES, Inotify
 from cortex_policy.library.reader_acknowledgements import PREFIX as READER_PREFIX
 from cortex_policy.manage.doctor.result import (
@@ -76,7 +76,7 @@ def _check_watches(root: Root) -> CheckResult:
         queue.watch(root.policy_path, ENTRIES)
     except OSError as error:
         message = f"a store cannot watch `{root.policy_path}` and reads everything again every 20 ms"
-        return CheckResult("inotify", WARNING, f"{message}: {format_os_error(error)}", MORE_WATCHES)
+        return CheckResult("inotify", WARNING, f"{message}: {format_os_error_cause(error)}", MORE_WATCHES)
     finally:
         if queue is not None:
             queue.close()

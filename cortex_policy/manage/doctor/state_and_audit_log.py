@@ -6,7 +6,7 @@ from shlex import quote
 from tempfile import NamedTemporaryFile
 
 from cortex_policy.core.model import Settings
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, run_program
 from cortex_policy.manage.doctor.root import make_check_results_from_denials
 from cortex_policy.manage.global_denials import GlobalDenials
@@ -65,7 +65,7 @@ def _check_lock(state_dir: str) -> CheckResult:
         return CheckResult(
             "lock",
             PROBLEM,
-            f"no file can be written and locked in `{place}`: {format_os_error(error)}",
+            f"no file can be written and locked in `{place}`: {format_os_error_cause(error)}",
             f"df {quote(place)}",
         )
     return CheckResult("lock", OK, f"a file in `{place}` was written and locked, and a second lock was refused")

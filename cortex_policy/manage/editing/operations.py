@@ -2,7 +2,7 @@
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.manage.editing.grant_ids import list_unique_ids_or_all
 from cortex_policy.manage.editing.plans import (
     Plan,
@@ -96,7 +96,7 @@ def _format_grant(writer: "GrantWriter", grant_id: str) -> WriteResult:
     try:
         return _ask_and_write(writer, plan_format_grant(writer.grants, grant_id), lambda _: None)
     except OSError as error:  # the error of this grant alone: those before it are written
-        raise NotDoneError(f"`{error.filename}`: {format_os_error(error)}") from None
+        raise NotDoneError(f"`{error.filename}`: {format_os_error_cause(error)}") from None
 
 
 def _ask_and_write(writer: "GrantWriter", plan: Plan, show_and_ask: "ShowAndAsk") -> WriteResult:

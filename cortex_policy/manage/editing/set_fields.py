@@ -5,7 +5,7 @@ import json
 from cortex_policy.core import Value
 from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.decode import DATA_CLASSES, decode_grant, decode_json
-from cortex_policy.core.engine import normalize_scope_or_none
+from cortex_policy.core.engine import strip_scope_slash_or_none
 from cortex_policy.core.json_edit import append_items, insert_member, remove_items, remove_value, replace_value
 from cortex_policy.core.json_text import format_canonical_json
 from cortex_policy.core.json_tree import format_json_pointer
@@ -85,7 +85,7 @@ def _check_edit(edit: GrantEdit) -> None:
     if "" in edit.allow:
         raise UsageError("the name of an action is empty")
     for scope in edit.add_scopes:
-        if normalize_scope_or_none(scope) is None:
+        if strip_scope_slash_or_none(scope) is None:
             raise UsageError(f"the scope `{scope}` can never match", _scope_hint(scope))
     _check_given_once("action", edit.allow + edit.revoke, str)
     _check_given_once("scope", edit.add_scopes + edit.remove_scopes, _normalize_scope)
@@ -150,7 +150,7 @@ def _is_same_grant(left: Grant, right: Grant) -> bool:
 
 def _normalize_scope(scope: str) -> str:
     """Return the form in which scopes are compared: `docs` and `docs/` are the same scope."""
-    return normalize_scope_or_none(scope) or scope
+    return strip_scope_slash_or_none(scope) or scope
 
 
 def _list_hint(what: str, word: str, known: tuple[str, ...]) -> str:

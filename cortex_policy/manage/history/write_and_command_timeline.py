@@ -9,7 +9,7 @@ from cortex_policy import state
 from cortex_policy.core import Value
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.manage.diff.grants import GrantDiff, compare_grant_bytes
 from cortex_policy.manage.history.writes import read_writes_newest_first
 from cortex_policy.state import Root
@@ -84,7 +84,7 @@ def _read_records(place: str, root: Root) -> "Iterator[CommandRecord | CorruptEn
     except FileNotFoundError:  # there are none
         return
     except (OSError, GrantError) as error:
-        why = error.detail if isinstance(error, GrantError) else format_os_error(error)
+        why = error.detail if isinstance(error, GrantError) else format_os_error_cause(error)
         yield CorruptEntry(f"{find_settings_directory_of_place(place, root.path)}/history", why)
 
 

@@ -3,7 +3,7 @@
 from cortex_policy.core import Value
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import elide_middle, format_count_with_noun, format_message_line
+from cortex_policy.core.text import elide_middle, escape_message_to_one_line, format_count_with_noun
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, make_error_result
 from cortex_policy.manage.hooks.claude_version import examine_claude_version
 from cortex_policy.manage.hooks.doctor_trials import HookTrial, run_trials_of_hook
@@ -111,6 +111,6 @@ def _result_of_trial(line: HookCommand, trial: HookTrial) -> CheckResult:
         )
         message = f"{title} would run the call: the hook {how} ({seconds})"
     else:
-        said = elide_middle(format_message_line((end.stderr or end.stdout).strip()), MAX_REASON)
+        said = elide_middle(escape_message_to_one_line((end.stderr or end.stdout).strip()), MAX_REASON)
         message = f"the hook must not block this call: {said} ({seconds})"
     return CheckResult(trial.name, PROBLEM, message, f"cortex-policy hook install {line.agent}")

@@ -7,7 +7,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import OTHER_VARIABLES, PREFIX, SHARED_VARIABLES
-from cortex_policy.core.text import format_os_error, join_words_that_fit
+from cortex_policy.core.text import format_os_error_cause, join_words_that_fit
 from cortex_policy.manage.hooks.guarded_paths import add_guarded_paths, preview_add_guarded_paths
 from cortex_policy.manage.hooks.hook_entry import find_interpreter_and_script
 from cortex_policy.manage.hooks.targets import (
@@ -79,7 +79,7 @@ def check_program_starts() -> None:
             timeout=_TRIAL_SECONDS, check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
-        why = format_os_error(error)
+        why = format_os_error_cause(error)
     else:
         if done.returncode == 0:
             return

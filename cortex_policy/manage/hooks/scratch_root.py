@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.manage.hooks.scratch_state import remove_state_of_root
 from cortex_policy.manage.stamp.write import write_stamp
 from cortex_policy.state import Root
@@ -81,7 +81,7 @@ def open_scratch_root() -> "Iterator[ScratchRoot]":
     try:
         directory = TemporaryDirectory(prefix=f"cortex-policy-hook-{os.getpid()}-", ignore_cleanup_errors=True)
     except OSError as error:
-        raise NotDoneError(f"no temporary directory: {format_os_error(error)}", "see TMPDIR") from None
+        raise NotDoneError(f"no temporary directory: {format_os_error_cause(error)}", "see TMPDIR") from None
     with directory as top:
         scratch = ScratchRoot(f"{os.path.realpath(top)}/root")
         try:

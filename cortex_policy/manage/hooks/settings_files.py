@@ -6,7 +6,7 @@ import stat
 
 from cortex_policy.core import Value
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.manage.path_names import find_existing_part
 from cortex_policy.state import OPEN_FILE, read_up_to
 from cortex_policy.state.atomic_write import create_file_atomically, replace_file_atomically
@@ -43,7 +43,7 @@ def read_agent_settings_file(file: str, *, follows: bool = True) -> AgentSetting
     except FileNotFoundError:
         return AgentSettingsFile(path, None)
     except OSError as error:
-        raise NotDoneError(f"`{file}` cannot be read: {format_os_error(error)}") from None
+        raise NotDoneError(f"`{file}` cannot be read: {format_os_error_cause(error)}") from None
     if len(data) > MAX_BYTES:
         raise NotDoneError(f"`{file}` is larger than {MAX_BYTES >> 20} MiB")
     return AgentSettingsFile(path, data)
@@ -62,7 +62,7 @@ def replace_agent_settings_file(old: AgentSettingsFile, data: bytes | None, mode
         finally:
             os.close(opened)
     except OSError as error:
-        raise NotDoneError(f"`{old.path}` cannot be written: {format_os_error(error)}") from None
+        raise NotDoneError(f"`{old.path}` cannot be written: {format_os_error_cause(error)}") from None
 
 
 def _write_in_directory(directory: int, name: str, old: AgentSettingsFile, data: bytes | None, mode: int) -> None:

@@ -7,7 +7,7 @@ from shlex import quote
 from cortex_policy.core import Value
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.manage.diff.git_revisions import run_git_unchecked
 from cortex_policy.manage.init.pre_commit import COMPLETE, KEPT, MADE
 from cortex_policy.state import Root
@@ -47,7 +47,7 @@ def install_merge_driver(root: Root) -> MergeDriver:
             check_root_not_replaced(policy)
             status = _write_attributes(policy)
     except OSError as error:
-        raise NotDoneError(f"`{file}` cannot be written: {format_os_error(error)}") from None
+        raise NotDoneError(f"`{file}` cannot be written: {format_os_error_cause(error)}") from None
     changed = tuple(pair for pair in settings if _read_git_setting(root, pair[0]) != pair[1])
     for name, value in changed:
         done = run_git_unchecked(root.path, "config", "--local", name, value)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.state import read_up_to
 from cortex_policy.state.atomic_write import create_file_atomically
 from cortex_policy.state.safe_directories import open_directory_without_links
@@ -124,7 +124,7 @@ def create_pre_commit_configuration(root: "Root", top: str) -> HookConfiguration
         finally:
             os.close(directory)
     except OSError as error:
-        raise NotDoneError(f"`{file}` cannot be written: {format_os_error(error)}") from None
+        raise NotDoneError(f"`{file}` cannot be written: {format_os_error_cause(error)}") from None
     return HookConfiguration(file, MADE, block)
 
 

@@ -5,7 +5,7 @@ import os
 from cortex_policy.core import Value
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.manage import editor_schema
 from cortex_policy.manage.editing.new_grant import format_new_grant
 from cortex_policy.manage.editing.set_fields import GrantEdit
@@ -62,7 +62,7 @@ def _create_missing(root: Root, lock_wait: LockWait) -> list[str]:
     try:
         _make_directories(root.path)
     except OSError as error:
-        raise NotDoneError(f"`{root.policy_path}`: {format_os_error(error)}") from None
+        raise NotDoneError(f"`{root.policy_path}`: {format_os_error_cause(error)}") from None
     created = [] if had_tools else [root.tools_path]
     with open_grants_for_write(root, lock_wait, "init") as writer:
         if not any(name.endswith(".json") for name in os.listdir(root.tools_path)):

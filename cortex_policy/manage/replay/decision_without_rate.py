@@ -3,7 +3,7 @@
 from cortex_policy.core import shorten_message
 from cortex_policy.core.audit_event import PATH_MEMBERS
 from cortex_policy.core.compare.declarations import accepts_nothing
-from cortex_policy.core.engine import find_denial_before_rate, normalize_scope_or_none
+from cortex_policy.core.engine import find_denial_before_rate, strip_scope_slash_or_none
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
@@ -113,7 +113,7 @@ def _worst_and_best_paths(
             continue
         path = known.get((argument, given))
         if path is None:
-            within = next(filter(normalize_scope_or_none, grant.fs_scope), None)
+            within = next(filter(strip_scope_slash_or_none, grant.fs_scope), None)
             yield (
                 ResolvedPath(argument, given, protected_reason="is not in the log"),
                 ResolvedPath(argument, given, within, within, within),

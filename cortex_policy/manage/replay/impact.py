@@ -9,7 +9,7 @@ import os
 
 from cortex_policy.core import Value
 from cortex_policy.core.model import ALLOWED, GRANT_NOT_FOUND, RATE_LIMITED, CortexPolicyError, Grant, GrantError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.manage.audit.log_files import list_log_files
 from cortex_policy.manage.audit.reader import (
     ReadCounts,
@@ -75,7 +75,7 @@ def estimate_impact_or_why_not(root: "Root", change: "GrantDiff") -> EditImpact 
                 root, change, read_last_lines(named, _list_unpacked_rotations(named), MAX_LINES, MAX_BYTES)
             )
     except (OSError, CortexPolicyError) as error:  # an edit works without a log
-        why = format_os_error(error)
+        why = format_os_error_cause(error)
         return f"the audit log says nothing of this change: {why}"
     return impact if impact.call_count else ""
 

@@ -4,7 +4,11 @@ import os
 
 from cortex_policy.core import Value
 from cortex_policy.core.arguments import find_first_argument_violation_text
-from cortex_policy.core.engine import find_path_syntax_problem, find_violation_text_of_one_path, normalize_scope_or_none
+from cortex_policy.core.engine import (
+    find_path_syntax_problem,
+    find_violation_text_of_one_path,
+    strip_scope_slash_or_none,
+)
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     APPROVAL_REQUIRED,
@@ -192,7 +196,7 @@ def find_scopes_for_path_or_why_not(path: ResolvedPath) -> list[str] | str:
         if relative is None:
             return "a path of the call leads out of the root"
         scope = relative.rpartition("/")[0] or relative
-        if not relative or normalize_scope_or_none(scope) is None or scope.casefold().split("/")[0] == ".cortex":
+        if not relative or strip_scope_slash_or_none(scope) is None or scope.casefold().split("/")[0] == ".cortex":
             return "only the whole root could be a scope for a path of the call"
         scopes.append(scope)
     return scopes

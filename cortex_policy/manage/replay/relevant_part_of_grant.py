@@ -1,6 +1,6 @@
 """The part of a grant that matters to one past call: replaying takes time linear in the log and in the grant."""
 
-from cortex_policy.core.engine import normalize_scope_or_none
+from cortex_policy.core.engine import strip_scope_slash_or_none
 from cortex_policy.core.model import Grant
 from cortex_policy.core.scopes import index_scopes
 from cortex_policy.manage.replay.decision_without_rate import iterate_resolved_paths_in_event
@@ -18,7 +18,7 @@ class GrantParts:
         self._grant = grant
         self._actions, self._scopes = frozenset(grant.actions), index_scopes(grant.fs_scope)
         # INVARIANT: one scope of a grant with scopes is always kept: without scopes, all paths would be allowed
-        self._one_scope = tuple(filter(normalize_scope_or_none, grant.fs_scope))[:1] or grant.fs_scope[:1]
+        self._one_scope = tuple(filter(strip_scope_slash_or_none, grant.fs_scope))[:1] or grant.fs_scope[:1]
 
     def relevant_part(self, data: "dict[str, Any]") -> Grant:
         """Return a grant that answers this call as the whole grant does, for the same reason."""

@@ -17,7 +17,7 @@ from cortex_policy.core.settings import (
     Setting,
     parse_setting_or_text,
 )
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.manage.diff.grants import wrap_settings_comparison_as_grant_diff
 from cortex_policy.manage.diff.settings import compare_settings_texts_or_none
 from cortex_policy.manage.path_names import find_existing_part
@@ -38,8 +38,8 @@ from cortex_policy.state.settings import (
     find_settings_directory_of_place,
     find_settings_file_of_place,
     open_settings_directory,
-    read_existing_settings_bytes,
     read_settings_bytes_or_none,
+    read_stable_settings_bytes,
 )
 from cortex_policy.state.settings_errors import quote_value
 from cortex_policy.state.writer_lock import NO_WAIT, LockHolderText, LockWait, acquire_lock, hold_writer_lock
@@ -203,7 +203,7 @@ def _replace_locked_text(
 
 def _current_text(target: SettingsFile, directory: int) -> bytes | None:
     try:
-        return read_existing_settings_bytes(target.place, target.file, directory)
+        return read_stable_settings_bytes(target.place, target.file, directory)
     except FileNotFoundError:
         return None
 
@@ -226,7 +226,7 @@ def _lock_directory(target: SettingsFile, lock_wait: LockWait) -> "Iterator[Lock
             remove_leftover_temporary_files(directory)
             yield directory, lambda: None
     except OSError as error:
-        raise NotDoneError(f"`{target.file}`: {format_os_error(error)}") from None
+        raise NotDoneError(f"`{target.file}`: {format_os_error_cause(error)}") from None
 
 
 def _require_settings_directory(target: SettingsFile) -> str:

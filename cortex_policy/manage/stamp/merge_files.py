@@ -3,7 +3,7 @@
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.stamp import Stamp
 
@@ -29,7 +29,7 @@ def merge_stamp_files(base: str, ours: str, theirs: str) -> FileMerge:
         with open(ours, "wb") as file:
             file.write(merge.data)
     except OSError as error:
-        raise NotDoneError(f"`{error.filename}`: {format_os_error(error)}") from None
+        raise NotDoneError(f"`{error.filename}`: {format_os_error_cause(error)}") from None
     return merge
 
 

@@ -12,7 +12,7 @@ from cortex_policy.core.compare.grants import GrantComparison
 from cortex_policy.core.compare.verdicts import SAME
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.manage.diff.grants import compare_grant_bytes
 from cortex_policy.manage.transaction.read_only_grant_files import GrantFiles, open_grants_read_only_without_lock
 from cortex_policy.manage.transaction.record import make_entry_for_write, read_history_limits
@@ -245,4 +245,4 @@ def make_write_error(error: CortexPolicyError | OSError) -> CortexPolicyError:
     """Return an error of a write as one that can be reported: the file that the disk refused, and why."""
     if isinstance(error, CortexPolicyError):
         return error
-    return NotDoneError(f"`{error.filename}`: {format_os_error(error)}")
+    return NotDoneError(f"`{error.filename}`: {format_os_error_cause(error)}")

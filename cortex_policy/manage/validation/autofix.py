@@ -7,7 +7,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import CortexPolicyError, GrantError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.manage.transaction.version_after_write import NO_STAMP, NOT_WRITTEN, Version
 from cortex_policy.manage.transaction.writer import open_grants_for_write
 from cortex_policy.schema.lint import apply_safe_fixes_to_bytes
@@ -57,7 +57,7 @@ def fix_files(
             except (GrantError, NotDoneError) as error:
                 yield FixResult(target.shown, error=error)
             except OSError as error:
-                yield FixResult(target.shown, error=NotDoneError(format_os_error(error)))
+                yield FixResult(target.shown, error=NotDoneError(format_os_error_cause(error)))
 
 
 def _fix_grant(target: "ValidationTarget", fix: "Callable[[bytes], bytes]", lock_wait: "LockWait") -> Version:

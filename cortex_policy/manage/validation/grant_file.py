@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES
 from cortex_policy.core.model import GrantError, Settings
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.manage.regular_files import read_regular_file_following_links
 from cortex_policy.manage.validation.hooks_file import find_hook_rules_problems
 from cortex_policy.manage.validation.missing_path_problems import ScopeChecker, find_schema_link_problems
@@ -143,7 +143,7 @@ class FileInspector:
 def _unreadable_problem(target: ValidationTarget, error: Exception) -> Problem:
     if isinstance(error, GrantError):
         return make_file_problem(target.shown, "file-unreadable", error.detail, error.hint)
-    why = format_os_error(error)
+    why = format_os_error_cause(error)
     return make_file_problem(target.shown, "file-unreadable", why, "look at it with `ls -l`")
 
 

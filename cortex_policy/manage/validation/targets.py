@@ -6,7 +6,7 @@ from typing import NamedTuple
 from cortex_policy.core import Value
 from cortex_policy.core.decode import HOOKS_TOML, parse_grant_file_name
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.manage.path_names import make_path_relative_if_below_cwd
 from cortex_policy.schema.problems import Problem, make_file_problem
 from cortex_policy.state import Root, make_policy_directory_path
@@ -99,7 +99,7 @@ def resolve_dot_dot_as_kernel_does(word: str) -> str:
     try:
         path = os.path.abspath(word)
     except OSError as error:
-        why = f"the working directory cannot be read: {format_os_error(error)}"
+        why = f"the working directory cannot be read: {format_os_error_cause(error)}"
         raise GrantError(ROOT_NOT_FOUND, why, "name files and directories by absolute paths") from None
     if ".." in word and os.path.realpath(path) != os.path.realpath(word):
         return os.path.realpath(word)
@@ -129,7 +129,7 @@ def _directory_targets(word: str, problems: list[Problem]) -> "tuple[list[Valida
         """Add a problem for a directory that cannot be listed, and go on with the others."""
         problems.append(
             make_file_problem(
-                make_path_relative_if_below_cwd(error.filename), "file-unreadable", format_os_error(error)
+                make_path_relative_if_below_cwd(error.filename), "file-unreadable", format_os_error_cause(error)
             )
         )
 

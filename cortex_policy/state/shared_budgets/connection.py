@@ -104,7 +104,7 @@ class Connection:
     __del__ = close  # of budgets that were never told to forget it
 
 
-def connect(
+def connect_without_login(
     server: "BudgetServer", password: str, nodes: "tuple[tuple[str, int], ...]", deadline_ns: int
 ) -> Connection:
     """Connect to the socket of a server, or to the first of these nodes that accepts; raise OSError or StateError."""

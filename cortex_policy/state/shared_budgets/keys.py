@@ -46,9 +46,9 @@ def read_private_file(path: str, what: str = "the key of shared budgets") -> byt
     try:
         descriptor = os.open(path, OPEN_FILE)
     except (OSError, ValueError) as error:
-        from cortex_policy.core.text import format_os_error  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.core.text import format_os_error_cause  # noqa: PLC0415 - only a failure needs it
 
-        text = format_os_error(error) if isinstance(error, OSError) else "is not a path"
+        text = format_os_error_cause(error) if isinstance(error, OSError) else "is not a path"
         raise make_state_unavailable_error(f"{what}: `{path}`: {text}") from None
     try:
         status = os.fstat(descriptor)

@@ -144,9 +144,9 @@ class ServerClockFile:
         except OSError as error:
             if isinstance(error, FileNotFoundError) and not flags & os.O_CREAT:
                 raise
-            from cortex_policy.state.ledger_directory import make_unusable_state_error  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.ledger_directory import make_state_error_of_os_error  # noqa: PLC0415 - only a failure needs it
 
-            raise make_unusable_state_error(error, f"{self._state_dir}/{self._name}") from None
+            raise make_state_error_of_os_error(error, f"{self._state_dir}/{self._name}") from None
 
 
 def _check(descriptor: int) -> None:

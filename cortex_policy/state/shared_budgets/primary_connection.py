@@ -1,7 +1,7 @@
 """A connection to the server that counts the budgets of a name, wherever Sentinel or a cluster has it."""
 
 from cortex_policy.core.budget_server import CLUSTER
-from cortex_policy.state.shared_budgets.connection import Connection, connect
+from cortex_policy.state.shared_budgets.connection import Connection, connect_without_login
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class ServerConnection:
             from cortex_policy.state.shared_budgets.sentinel import find_primary  # noqa: PLC0415 - few use it
 
             nodes = (find_primary(server, password, deadline_ns),)
-        self.connection: Connection = connect(server, password, nodes, deadline_ns)
+        self.connection: Connection = connect_without_login(server, password, nodes, deadline_ns)
 
     def exchange(self, request: bytes, deadline_ns: int) -> bytes:
         """Send a request to the node that has the budgets; return the line of its answer, or raise as `connect`."""
@@ -32,7 +32,9 @@ class ServerConnection:
         # a node that redirects has done nothing
         while line.startswith(MOVED) and self._server.kind == CLUSTER and hops < MAX_HOPS:
             self.connection.close()
-            self.connection = connect(self._server, self._password, (parse_redirection(line),), deadline_ns)
+            self.connection = connect_without_login(
+                self._server, self._password, (parse_redirection(line),), deadline_ns
+            )
             line = self.connection.exchange(request, deadline_ns)
             hops += 1
         return line

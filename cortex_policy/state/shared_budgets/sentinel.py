@@ -2,7 +2,7 @@
 
 from cortex_policy.core.model import StateError
 from cortex_policy.state import make_state_unavailable_error
-from cortex_policy.state.shared_budgets.connection import connect, pack_command
+from cortex_policy.state.shared_budgets.connection import connect_without_login, pack_command
 from cortex_policy.state.shared_budgets.server_errors import make_answer_error
 
 TYPE_CHECKING = False
@@ -25,7 +25,7 @@ def find_primary(server: "BudgetServer", password: str, deadline_ns: int) -> tup
 
 def _ask(server: "BudgetServer", password: str, node: tuple[str, int], deadline_ns: int) -> tuple[str, int]:
     question = pack_command(b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", server.service.encode())
-    connection = connect(server, password, (node,), deadline_ns)
+    connection = connect_without_login(server, password, (node,), deadline_ns)
     try:
         line = connection.ask(question, deadline_ns)
         if line == b"*-1":

@@ -1,7 +1,7 @@
 """What is wrong with a server of shared budgets, in words; loaded only after a failure."""
 
 from cortex_policy.core.model import STATE_UNAVAILABLE, BudgetServerError, StateError
-from cortex_policy.core.text import format_os_error
+from cortex_policy.core.text import format_os_error_cause
 from cortex_policy.state import make_state_unavailable_error
 
 _SERVER = "the server of shared budgets"
@@ -94,7 +94,7 @@ def make_connection_error(error: OSError, shown: str, timeout_ms: int) -> Budget
     elif isinstance(error, ConnectionResetError | BrokenPipeError):
         text, hint = "cut the connection", "look at the log of the server"
     else:
-        text, hint = format_os_error(error), "look whether the server runs, and at `budgets.url`"
+        text, hint = format_os_error_cause(error), "look whether the server runs, and at `budgets.url`"
     return BudgetServerError(STATE_UNAVAILABLE, f"{_SERVER} at `{shown}`: {text}", hint)
 
 

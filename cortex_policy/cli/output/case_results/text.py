@@ -2,7 +2,12 @@
 
 import os
 
-from cortex_policy.core.text import escape_output, escape_unprintable, format_count_with_noun, format_message_line
+from cortex_policy.core.text import (
+    escape_message_to_one_line,
+    escape_output,
+    escape_unprintable,
+    format_count_with_noun,
+)
 from cortex_policy.manage.cases.coverage import Coverage
 from cortex_policy.manage.cases.discovery import TESTS_SUFFIX
 from cortex_policy.manage.cases.model import TOML_SUFFIX, CaseFileProblem
@@ -35,8 +40,8 @@ def render_results(outcome: SuiteResult, *, colour: bool = False) -> str:
 def _format_case_failure(one: FileResult, result: CaseResult, *, colour: bool = False) -> str:
     """Return what failed in a case, the rule that decided, and the nearest allowed value."""
     place = f"{escape_unprintable(one.file)}:{result.case.line}"
-    head = f"{place}: {_add_colour('failed', _RED, colour=colour)}: {format_message_line(result.case.name)}"
-    return "\n".join([head, *(f"  {format_message_line(line)}" for line in format_failure_lines(result))])
+    head = f"{place}: {_add_colour('failed', _RED, colour=colour)}: {escape_message_to_one_line(result.case.name)}"
+    return "\n".join([head, *(f"  {escape_message_to_one_line(line)}" for line in format_failure_lines(result))])
 
 
 def format_failure_lines(result: CaseResult) -> list[str]:
@@ -53,8 +58,8 @@ def format_failure_lines(result: CaseResult) -> list[str]:
 def format_file_error(problem: CaseFileProblem, *, colour: bool = False) -> str:
     """Return the text of an error that keeps a case file from being run."""
     place = f"{escape_unprintable(problem.file)}:{problem.line}"
-    head = f"{place}: {_add_colour('error', _RED, colour=colour)}: {format_message_line(problem.message)}"
-    return f"{head}\n  hint: {format_message_line(problem.hint)}" if problem.hint else head
+    head = f"{place}: {_add_colour('error', _RED, colour=colour)}: {escape_message_to_one_line(problem.message)}"
+    return f"{head}\n  hint: {escape_message_to_one_line(problem.hint)}" if problem.hint else head
 
 
 def _is_update_possible(one: FileResult) -> bool:
@@ -96,7 +101,7 @@ def _coverage_gap_text(cover: Coverage, *, colour: bool) -> str:
         return f"{head}\n  hint: write its first cases with `{command}`"
     share = _add_colour(f"{int(compute_coverage_percent([cover]))}% covered", _YELLOW, colour=colour)
     lines = [f"{file}: {share}; not covered:"]
-    lines += [f"  {format_message_line(requirement)}" for requirement in cover.unmet[:_MAX_UNCOVERED]]
+    lines += [f"  {escape_message_to_one_line(requirement)}" for requirement in cover.unmet[:_MAX_UNCOVERED]]
     more = len(cover.unmet) - _MAX_UNCOVERED
     return "\n".join([*lines, *([f"  and {more} more; `--json` lists all"] if more > 0 else [])])
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from cortex_policy.core.text import format_count_with_noun, format_message_line
+from cortex_policy.core.text import escape_message_to_one_line, format_count_with_noun
 from cortex_policy.schema.problems import Problem
 from cortex_policy.schema.rule_catalog import ERROR, NOTE, WARNING
 
@@ -29,7 +29,7 @@ def make_path_in_report(problem: Problem) -> str:
 
 def format_message_and_hint_lines(problem: Problem) -> list[str]:
     """Return the message and then the lines of the hint, with invisible characters escaped."""
-    return [format_message_line(line) for line in [problem.message, *_hint_lines(problem)]]
+    return [escape_message_to_one_line(line) for line in [problem.message, *_hint_lines(problem)]]
 
 
 def make_problem_fingerprints(problems: Iterable[Problem]) -> Iterator[str]:

@@ -5,7 +5,12 @@ from itertools import groupby
 from unicodedata import category, east_asian_width
 
 from cortex_policy.cli.output.problems.problem_parts import format_severity_counts, has_location
-from cortex_policy.core.text import escape_output, escape_unprintable, format_count_with_noun, format_message_line
+from cortex_policy.core.text import (
+    escape_message_to_one_line,
+    escape_output,
+    escape_unprintable,
+    format_count_with_noun,
+)
 from cortex_policy.schema.problems import MAX_LINE_LENGTH, Problem, Report
 from cortex_policy.schema.rule_catalog import ERROR, NOTE, WARNING
 
@@ -49,7 +54,7 @@ def _heading_line(problem: Problem, colour: bool) -> str:  # noqa: FBT001 - it h
     place = f":{problem.line}:{problem.column}" if has_location(problem) else ""
     severity = _add_colour(problem.severity, problem, colour)
     file, code = escape_unprintable(problem.file), escape_unprintable(problem.code)
-    return f"{file}{place}: {severity}: {format_message_line(problem.message)} [{code}]"
+    return f"{file}{place}: {severity}: {escape_message_to_one_line(problem.message)} [{code}]"
 
 
 def _excerpt_lines(problem: Problem, colour: bool) -> list[str]:  # noqa: FBT001
@@ -95,7 +100,10 @@ def _character_width(character: str) -> int:
 def _hint_lines(hint: str) -> list[str]:
     first, *more = hint.split("\n")
     return (
-        [f"  hint: {format_message_line(first)}", *(f"        {format_message_line(line)}" for line in more)]
+        [
+            f"  hint: {escape_message_to_one_line(first)}",
+            *(f"        {escape_message_to_one_line(line)}" for line in more),
+        ]
         if hint
         else []
     )
