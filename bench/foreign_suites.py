@@ -20,7 +20,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from cortex_policy.core.arguments import find_declaration_problem, find_first_argument_violation_text
+from cortex_policy.core.arguments import find_declaration_problem_text_or_empty, find_first_argument_violation_text
 from cortex_policy.core.compare.declarations import KEYWORDS
 from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.core.ecma_regex import PatternError, Regex
@@ -175,7 +175,7 @@ def schemas(files: dict[str, bytes], draft: str) -> Iterator[Verdict]:
                 declaration = {keyword: part for keyword, part in declaration.items() if keyword != "$schema"}
             for test in group["tests"]:
                 what = f"{name}: {group['description']}: {test['description']}"
-                if find_declaration_problem(declaration, 0):
+                if find_declaration_problem_text_or_empty(declaration, 0):
                     yield REFUSED, what
                     continue
                 is_met = not find_first_argument_violation_text({"x": declaration}, {"x": test["data"]})

@@ -451,7 +451,7 @@ complete -c cortex-policy -n '__cortex_policy_in hook serve' -l socket -x -d 'Li
 complete -c cortex-policy -n '__cortex_policy_in hook serve' -l port -x -d 'Listen on this port of 127.0.0.1, not on a socket; 0 takes a free port. It needs --token'
 complete -c cortex-policy -n '__cortex_policy_in hook serve' -l key -x -d 'The file of the key that clients sign with; default: PATH.key'
 complete -c cortex-policy -n '__cortex_policy_in hook serve' -l token -x -d 'The file of the bearer token that clients of the port send'
-complete -c cortex-policy -n '__cortex_policy_in hook serve' -l install -x -d 'A name that no other hook of the agent has'
+complete -c cortex-policy -n '__cortex_policy_in hook serve' -l install -x -d 'The tag of this hook; no other hook of the agent has it'
 complete -c cortex-policy -n '__cortex_policy_in hook serve' -l deadline -x -d 'Deny a call that is not decided within SECONDS'
 complete -c cortex-policy -n '__cortex_policy_in hook serve' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in hook serve' -s h -l help -d 'Show this message and exit'

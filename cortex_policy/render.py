@@ -4,7 +4,7 @@ import os
 
 from cortex_policy.core import Value
 from cortex_policy.core.model import USED, UsageError
-from cortex_policy.core.text import escape_ascii_json_output, escape_message_to_one_line, escape_output
+from cortex_policy.core.text import escape_job_commands_in_ascii_json, escape_message_to_one_line, escape_output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def format_outcome_json_line(outcome: "CallOutcome", **more: object) -> str:
     """Return the answer as one line of JSON: the members every answer has, then `more`."""
     from cortex_policy.core.json_text import format_ascii_json  # noqa: PLC0415 - most answers are for people
 
-    return escape_ascii_json_output(format_ascii_json({**outcome_to_json(outcome), **more}))
+    return escape_job_commands_in_ascii_json(format_ascii_json({**outcome_to_json(outcome), **more}))
 
 
 def outcome_to_json(outcome: "CallOutcome") -> dict[str, object]:

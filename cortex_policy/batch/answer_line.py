@@ -6,7 +6,7 @@ What the lines of allowed calls share is written once; a test holds each of them
 from cortex_policy.check import Call, CallOutcome
 from cortex_policy.core.json_text import format_ascii_json
 from cortex_policy.core.model import Budget, Decision
-from cortex_policy.core.text import escape_ascii_json_output
+from cortex_policy.core.text import escape_job_commands_in_ascii_json
 from cortex_policy.render import format_outcome_json_line
 
 TYPE_CHECKING = False
@@ -30,7 +30,11 @@ def format_outcome_line(outcome: CallOutcome, id_member: str) -> str:
 def format_id_member(value: object) -> str:
     """Return the member `id` of an answer, with the comma before it."""
     # most are small integers, which are JSON as they are
-    return f', "id": {value}' if type(value) is int else escape_ascii_json_output(f', "id": {format_ascii_json(value)}')
+    return (
+        f', "id": {value}'
+        if type(value) is int
+        else escape_job_commands_in_ascii_json(f', "id": {format_ascii_json(value)}')
+    )
 
 
 class AnswerLines:

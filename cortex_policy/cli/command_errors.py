@@ -8,7 +8,7 @@ from cortex_policy.cli.streams import find_earlier_stdout_error, replace_standar
 from cortex_policy.core.model import NOT_DONE, CortexPolicyError
 from cortex_policy.core.text import (
     elide_middle,
-    escape_ascii_json_output,
+    escape_job_commands_in_ascii_json,
     escape_message_to_one_line,
     format_os_error_cause,
 )
@@ -69,4 +69,4 @@ def print_json_error(message: str, hint: str, exit_code: int) -> None:
     import json  # noqa: PLC0415 - only an error needs it
 
     error = {"message": elide_middle(message), "hint": elide_middle(hint) or None, "exit_code": exit_code}
-    sys.stdout.write(escape_ascii_json_output(json.dumps({"error": error})) + "\n")
+    sys.stdout.write(escape_job_commands_in_ascii_json(json.dumps({"error": error})) + "\n")

@@ -65,7 +65,9 @@ def find_first_violating_argument(
     work = _Work()
     for name, value in given.items():
         if name in declarations:
-            why = find_declaration_problem(declarations[name], 0) or _find_violation(declarations[name], value, 0, work)
+            why = find_declaration_problem_text_or_empty(declarations[name], 0) or _find_violation(
+                declarations[name], value, 0, work
+            )
             if why:
                 return name, why, work.items
     return "", "", []
@@ -110,7 +112,7 @@ def _is_count(value: object) -> bool:
     return _is_number(value) and value >= 0 and value == value // 1  # type: ignore[operator]
 
 
-def find_declaration_problem(declaration: object, depth: int) -> str:
+def find_declaration_problem_text_or_empty(declaration: object, depth: int) -> str:
     """Say why a declaration cannot be enforced, '' if it can."""
     if not isinstance(declaration, dict) or depth > MAX_DEPTH:
         return "has a declaration that is not an object"
@@ -119,7 +121,7 @@ def find_declaration_problem(declaration: object, depth: int) -> str:
             return f"is declared with `{keyword}`, which cannot be enforced"
         if keyword == "pattern" and (why := _pattern_problem_text(str(value))):
             return f"is declared with `pattern`, which cannot be enforced: {why}"
-        if keyword == "items" and (why := find_declaration_problem(value, depth + 1)):
+        if keyword == "items" and (why := find_declaration_problem_text_or_empty(value, depth + 1)):
             return f"(its items) {why}"
     return ""
 

@@ -4,7 +4,7 @@ from difflib import SequenceMatcher
 
 from cortex_policy.core import Value
 from cortex_policy.core.arguments import (
-    find_declaration_problem,
+    find_declaration_problem_text_or_empty,
     find_first_argument_violation_text,
     find_first_violating_argument,
 )
@@ -77,7 +77,7 @@ def locate_argument_violation_or_none(
         return ArgumentViolation(f"`{name}` {why}", keys, "", None, value, "")
     allowed = (
         ""
-        if find_declaration_problem(declaration, 0)
+        if find_declaration_problem_text_or_empty(declaration, 0)
         else f"{_argument_label(keys)}: {_declaration_summary_text(declaration)}"
     )
     return ArgumentViolation(f"`{name}` {why}", (*keys, keyword), keyword, declaration[keyword], value, allowed)
@@ -92,8 +92,10 @@ def _find_violated_keyword(declaration: object, value: object) -> str:
     if not isinstance(declaration, dict):
         return ""
     members: dict[str, object] = declaration
-    if find_declaration_problem(members, 0):
-        return next(keyword for keyword, bound in members.items() if find_declaration_problem({keyword: bound}, 0))
+    if find_declaration_problem_text_or_empty(members, 0):
+        return next(
+            keyword for keyword, bound in members.items() if find_declaration_problem_text_or_empty({keyword: bound}, 0)
+        )
     first = [keyword for keyword in _FIRST_KEYWORDS if keyword in members]
     ordered = [*first, *(keyword for keyword in members if keyword not in first)]
     return next((keyword for keyword in ordered if _violates({keyword: members[keyword]}, value)), "")

@@ -186,7 +186,7 @@ def _has_scheme(given: str) -> bool:
     return scheme[0].isalpha() and all(character.isalnum() or character in "+.-" for character in scheme)
 
 
-def find_path_syntax_problem(given: str) -> str:
+def find_path_syntax_problem_text_or_empty(given: str) -> str:
     """Return why a path is denied by its spelling alone, '' if it is not."""
     if not given:
         return "is empty"
@@ -267,7 +267,7 @@ def find_violation_text_of_one_path(scopes: tuple[str, ...], path: "ResolvedPath
         return path.protected_reason
     if not scopes:
         return ""
-    error = find_path_syntax_problem(path.given) or path.error
+    error = find_path_syntax_problem_text_or_empty(path.given) or path.error
     if error:
         return error
     if find_matching_scope(scopes, path.normalized) is None:

@@ -3,7 +3,7 @@
 from cortex_policy.core import Value, operator_commands
 from cortex_policy.core.closest_match import find_closest_scope, find_closest_value, find_closest_word
 from cortex_policy.core.engine import (
-    find_path_syntax_problem,
+    find_path_syntax_problem_text_or_empty,
     is_path_that_counts_as_declared,
     make_path_verdicts,
     strip_scope_slash_or_none,
@@ -138,7 +138,7 @@ def _did_you_mean_scope_text(closest: str, paths: "list[ResolvedPath]") -> str:
 
 def _no_scope_helps_text(paths: "list[ResolvedPath]") -> str:
     """Say why no scope can let these paths in."""
-    if any(find_path_syntax_problem(resolved.given) for resolved in paths):
+    if any(find_path_syntax_problem_text_or_empty(resolved.given) for resolved in paths):
         return (
             "no scope can cover a path written like this; write the path relative to the root or the working directory"
         )

@@ -4,7 +4,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.closest_match import ArgumentViolation, find_closest_scope
 from cortex_policy.core.engine import (
     find_matching_scope,
-    find_path_syntax_problem,
+    find_path_syntax_problem_text_or_empty,
     find_undeclared_argument_denial_text,
     make_path_verdicts,
 )
@@ -165,7 +165,9 @@ def _explain_resolved_path(scopes: tuple[str, ...], resolved: "ResolvedPath", wh
             f"`{resolved.given}` lies in scope `{scope}`",
             format_json_pointer("fsScope", scopes.index(scope)),
         )
-    is_plain = not (resolved.error or resolved.protected_reason or find_path_syntax_problem(resolved.given))
+    is_plain = not (
+        resolved.error or resolved.protected_reason or find_path_syntax_problem_text_or_empty(resolved.given)
+    )
     more = _readings_text(scopes, resolved) if is_plain else ""
     if resolved.protected_reason or not scopes:
         return RuleStep("path", DENIES, f"`{resolved.given}` {why}{more}")

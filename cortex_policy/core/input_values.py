@@ -63,7 +63,7 @@ def require_budget_arguments(tool: object, action: object, limit: object, cost: 
     return require_text(tool, "a tool"), require_text(action, "an action"), counted, require_positive_int(cost, "cost")
 
 
-def require_path_text(value: object) -> str:
+def convert_path_value_to_text(value: object) -> str:
     """Return a string, bytes or a path-like object as text; raise UsageError for anything else."""
     if issubclass(type(value), str):
         return str.__str__(value)
@@ -128,11 +128,11 @@ class _Rebuilder:
             message = f"arguments are nested deeper than {MAX_DEPTH}"
             raise UsageError(message)
         if issubclass(kind, str | bytes):
-            return require_path_text(value)
+            return convert_path_value_to_text(value)
         if _has_path(kind):
             if issubclass(kind, int | float | dict | list | tuple | deque | set | frozenset):
                 raise _unreadable_error(kind)  # a path to some programs, a number or a collection to others
-            return require_path_text(value)
+            return convert_path_value_to_text(value)
         if issubclass(kind, int):
             return int.__int__(value)  # type: ignore[arg-type]
         if issubclass(kind, float):
@@ -179,7 +179,7 @@ class _Rebuilder:
 def _require_name(key: object) -> str:
     kind = type(key)
     if issubclass(kind, str | bytes) or _has_path(kind):
-        return require_path_text(key)
+        return convert_path_value_to_text(key)
     if key is None or kind is bool:
         return str(key)
     if issubclass(kind, int):

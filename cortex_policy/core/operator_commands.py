@@ -1,6 +1,10 @@
 """Commands that an operator can type to let a denied call pass."""
 
-from cortex_policy.core.engine import find_matching_scope, find_path_syntax_problem, strip_scope_slash_or_none
+from cortex_policy.core.engine import (
+    find_matching_scope,
+    find_path_syntax_problem_text_or_empty,
+    strip_scope_slash_or_none,
+)
 from cortex_policy.core.model import WAITING
 from cortex_policy.core.text import escape_unprintable
 
@@ -65,7 +69,7 @@ def suggest_scopes_to_allow(grant: "Grant", decision: "Decision") -> list[str]:
             if (
                 relative is None
                 or strip_scope_slash_or_none(relative) != relative
-                or find_path_syntax_problem(path.given)
+                or find_path_syntax_problem_text_or_empty(path.given)
                 or path.error
             ):
                 return []  # it is outside the root, or is denied for its spelling

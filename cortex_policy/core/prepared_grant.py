@@ -4,7 +4,7 @@ It answers only ordinary calls and leaves all others to the engine: whatever it 
 would have answered too (a property test holds it to that).
 """
 
-from cortex_policy.core.arguments import find_declaration_problem, is_annotation_keyword
+from cortex_policy.core.arguments import find_declaration_problem_text_or_empty, is_annotation_keyword
 from cortex_policy.core.engine import format_rate_denial, is_path_that_counts_as_declared, strip_scope_slash_or_none
 from cortex_policy.core.model import ALLOWED, HUMAN_APPROVAL, RATE_LIMITED, Budget, Decision, Settings
 from cortex_policy.core.path_arguments import MAX_LABEL, may_be_path_argument
@@ -141,7 +141,7 @@ class PreparedGrant:
 def _takes_any_text(declaration: object) -> bool:
     if (
         not isinstance(declaration, dict)
-        or find_declaration_problem(declaration, 0)
+        or find_declaration_problem_text_or_empty(declaration, 0)
         or declaration.get("type") != "string"
     ):
         return False

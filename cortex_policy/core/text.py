@@ -25,7 +25,7 @@ def escape_output(text: str, before: str = "") -> str:
     return "\n".join([_escape_line(before + first)[len(before) :], *map(_escape_line, more)])
 
 
-def escape_ascii_json_output(text: str) -> str:
+def escape_job_commands_in_ascii_json(text: str) -> str:
     """Escape a complete JSON text in ASCII by JSON's own rules: a reader gets the same values."""
     return _escape_job_commands(text, "\\u005b").replace("\x7f", "\\u007f")
 

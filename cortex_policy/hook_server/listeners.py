@@ -131,7 +131,7 @@ class PortListener:
             self.socket.listen(_BACKLOG)
         except OSError as error:
             raise NotDoneError(
-                f"port {port} is not available: {format_os_error_cause(error)}", "name another one"
+                f"port {port} is not available: {format_os_error_cause(error)}", "use another port with `--port`"
             ) from None
         self.port: int = int(self.socket.getsockname()[1])
 

@@ -3,7 +3,12 @@
 from cortex_policy.core.access_denied import AccessDenied, ApprovalRequired
 from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.input_objects import rebuild_grant
-from cortex_policy.core.input_values import rebuild_arguments, require_path_text, require_positive_int, require_text
+from cortex_policy.core.input_values import (
+    convert_path_value_to_text,
+    rebuild_arguments,
+    require_positive_int,
+    require_text,
+)
 from cortex_policy.core.model import APPROVAL_REQUIRED, HUMAN_APPROVAL, GrantError
 from cortex_policy.state import find_resource_shortage_error_or_none
 from cortex_policy.state.emergency_stop import raise_if_root_of_grant_is_stopped
@@ -33,7 +38,7 @@ def load_grant(grant_id: str, root: "str | os.PathLike[str] | None" = None) -> "
     """
     grant_id = require_text(grant_id, "an id")
     check_grant_id(grant_id)
-    path = None if root is None else require_path_text(root)
+    path = None if root is None else convert_path_value_to_text(root)
     policy_root = None
     try:
         policy_root = find_named_or_only_root(path)

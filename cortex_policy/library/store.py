@@ -6,7 +6,7 @@ from functools import partial
 from weakref import WeakSet
 
 from cortex_policy.core import Value
-from cortex_policy.core.input_values import require_path_text, require_text
+from cortex_policy.core.input_values import convert_path_value_to_text, require_text
 from cortex_policy.core.model import CortexPolicyError, Decision, Grant, UsageError
 from cortex_policy.library.cached_grant_decider import Decider
 from cortex_policy.library.root_path_lookup import find_root_keeping_links
@@ -68,7 +68,10 @@ class PolicyStore(Decider):
             message = "max_grants must be an integer of at least 1"
             raise UsageError(message)
         super().__init__(
-            find_root_keeping_links(None if root is None else require_path_text(root)), max_grants, budgets, sinks
+            find_root_keeping_links(None if root is None else convert_path_value_to_text(root)),
+            max_grants,
+            budgets,
+            sinks,
         )
         self._lock = allocate_lock()
         self._executor: AsyncExecutor | None = None

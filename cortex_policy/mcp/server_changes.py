@@ -21,7 +21,7 @@ from cortex_policy.mcp.server_files import (
 from cortex_policy.state import Root, make_dot_cortex_path
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.ledger_directory import is_on_known_local_file_system
-from cortex_policy.state.policy_files import make_relative_policy_file_path
+from cortex_policy.state.policy_files import make_file_path_below_policy_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Changes:
 
     def _read(self, root: Root, name: str) -> "tuple[Identity | None, PolicyFile] | None":
         """Return a file as it was last read, if it is sure to be the same."""
-        identity = read_stable_identity_or_none(f"{root.policy_path}/{make_relative_policy_file_path(name)}")
+        identity = read_stable_identity_or_none(f"{root.policy_path}/{make_file_path_below_policy_directory(name)}")
         known = self._files.get(name)
         if known is not None and identity is not None and known[0] == identity:
             return known

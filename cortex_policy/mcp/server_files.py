@@ -11,7 +11,7 @@ from cortex_policy.core.text import elide_middle, join_words_that_fit
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
-from cortex_policy.state.policy_files import is_grant_id_or_hooks_toml, make_relative_policy_file_path
+from cortex_policy.state.policy_files import is_grant_id_or_hooks_toml, make_file_path_below_policy_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def load_policy_file_or_none(root: Root, name: str) -> PolicyFile | None:
     """Read a file, None if it does not exist."""
     assert is_grant_id_or_hooks_toml(name), name  # noqa: S101 - it becomes part of a path
     trust = TrustCheck(root)
-    *above, file = make_relative_policy_file_path(name).split("/")
+    *above, file = make_file_path_below_policy_directory(name).split("/")
     try:
         with PolicyDirectory(trust, *above) as directory:
             data = directory.read(file, MAX_BYTES + 1)

@@ -25,7 +25,7 @@ from mcp_types.version import is_version_at_least
 from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.core.json_text import format_ascii_json
 from cortex_policy.core.model import CortexPolicyError
-from cortex_policy.core.text import escape_ascii_json_output, escape_message_to_one_line
+from cortex_policy.core.text import escape_job_commands_in_ascii_json, escape_message_to_one_line
 from cortex_policy.mcp.log_lines import format_bug_with_place
 from cortex_policy.mcp.server_answers import ToolAnswer, answer_tool_call, format_error, make_error_tool_answer
 from cortex_policy.mcp.server_files import (
@@ -102,7 +102,9 @@ class Handlers:
             answer = _failure_answer(error)
         content: list[Any] = [TextContent(type="text", text=answer.text)]
         if answer.members is not None and not is_version_at_least(context.protocol_version, _STRUCTURED):
-            content.append(TextContent(type="text", text=escape_ascii_json_output(format_ascii_json(answer.members))))
+            content.append(
+                TextContent(type="text", text=escape_job_commands_in_ascii_json(format_ascii_json(answer.members)))
+            )
         return CallToolResult(content=content, structured_content=answer.members, is_error=answer.is_error)
 
     async def list_resources(self, _: "Context", page: "Page") -> ListResourcesResult:

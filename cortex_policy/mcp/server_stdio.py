@@ -25,7 +25,7 @@ from pydantic import ValidationError
 
 from cortex_policy.core.decode import MalformedError, decode_json, has_surrogate
 from cortex_policy.core.json_text import format_ascii_json
-from cortex_policy.core.text import escape_ascii_json_output, escape_message_to_one_line, format_os_error_cause
+from cortex_policy.core.text import escape_job_commands_in_ascii_json, escape_message_to_one_line, format_os_error_cause
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class StdioTransport:
                 line = format_ascii_json(message.model_dump(by_alias=True, exclude_unset=True))
                 try:
                     await self._in_thread(
-                        _write_all, self._target, escape_ascii_json_output(line).encode("ascii") + b"\n"
+                        _write_all, self._target, escape_job_commands_in_ascii_json(line).encode("ascii") + b"\n"
                     )
                 except OSError as error:
                     if error.errno not in _GONE:

@@ -19,7 +19,7 @@ from cortex_policy.schema.lint_rules.arguments import find_always_denied_argumen
 from cortex_policy.schema.lint_rules.grant_keys import (
     find_misspelled_keys,
     find_tool_id_mismatch,
-    find_unknown_restriction_keys,
+    find_unknown_keys_that_look_restrictive,
 )
 from cortex_policy.schema.lint_rules.lint_subject import LintSubject
 from cortex_policy.schema.lint_rules.pathlike_arguments import find_pathlike_arguments
@@ -70,7 +70,7 @@ def decode_and_lint_grant(
 
 def _key_problems(document: "dict[str, Any]", called: str) -> "Iterator[UnlocatedProblem]":
     """Yield the problems of keys, also in a document that is not a grant yet."""
-    return chain(find_misspelled_keys(document), find_unknown_restriction_keys(document, called))
+    return chain(find_misspelled_keys(document), find_unknown_keys_that_look_restrictive(document, called))
 
 
 def limit_problems_per_code(problems: "Iterable[UnlocatedProblem]") -> "Iterator[UnlocatedProblem]":

@@ -74,7 +74,9 @@ def listen_on_tcp_address(text: str, tls: ssl.SSLContext | None) -> Address:
         made.listen(BACKLOG)
     except OSError as error:
         made.close()
-        raise NotDoneError(f"`{text}` is not available: {format_os_error_cause(error)}", "name another port") from None
+        raise NotDoneError(
+            f"`{text}` is not available: {format_os_error_cause(error)}", "use another port with `--tcp HOST:PORT`"
+        ) from None
     return _network_address(made, host, tls)
 
 

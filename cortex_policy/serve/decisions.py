@@ -14,7 +14,7 @@ from cortex_policy.batch.authzen import answer_action_search, answer_evaluation_
 from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.core.json_text import format_ascii_json
 from cortex_policy.core.model import REASONS, CortexPolicyError, UsageError
-from cortex_policy.core.text import escape_ascii_json_output
+from cortex_policy.core.text import escape_job_commands_in_ascii_json
 from cortex_policy.manage.global_denials import find_global_denials
 from cortex_policy.serve.errors import RefusedError
 from cortex_policy.serve.limited_http_protocol import REQUEST_SECONDS
@@ -142,4 +142,4 @@ def _decode(body: bytes) -> object:
 
 
 def _render(answer: object) -> bytes:
-    return escape_ascii_json_output(format_ascii_json(answer)).encode("ascii")
+    return escape_job_commands_in_ascii_json(format_ascii_json(answer)).encode("ascii")

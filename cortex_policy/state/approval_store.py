@@ -246,7 +246,9 @@ class ApprovalStore:
         if error.errno in _LINKS and os.path.islink(self.file):
             return ApprovalStoreError(self.file, "it is a link", f"remove it with `rm {name}`")
         if error.errno == errno.EISDIR or self.file.endswith("/"):
-            return ApprovalStoreError(self.file, "it is a directory", "name a file in it")
+            inside = quote(os.path.join(self.file, "approvals.jsonl"))
+            hint = f"set a file in it: `cortex-policy config set approvals.file {inside}`"
+            return ApprovalStoreError(self.file, "it is a directory", hint)
         if isinstance(error, FileNotFoundError):
             from cortex_policy.state.users import format_mkdir_command  # noqa: PLC0415 - only a failure needs it
 

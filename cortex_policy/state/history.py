@@ -38,7 +38,7 @@ MAX_BYTES = 96 << 20  # of all entries that are read, the newest first
 class HistoryLimits(Value):
     """How much of the past is kept: the number of writes (0 turns the history off), and their age in days.
 
-    A hundred writes are about three months of a busy root, and some hundred KiB. Older texts are in version control,
+    A hundred writes are about three months of a busy root, and a few hundred KiB. Older texts are in version control,
     and should not be kept here for ever.
     """
 

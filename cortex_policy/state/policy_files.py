@@ -22,14 +22,14 @@ def check_grant_id_or_hooks_toml(word: str) -> None:
         check_grant_id(word)
 
 
-def make_relative_policy_file_path(name: str) -> str:
+def make_file_path_below_policy_directory(name: str) -> str:
     """Return the path of a file below `.cortex/policy`."""
     return name if name == HOOKS_TOML else f"tools/{name}.json"
 
 
 def read_policy_file_or_none(root: Root, name: str) -> bytes | None:
     """Return the bytes of a file, None if it does not exist; take no lock. Raise GrantError (22) for a link."""
-    *above, file = make_relative_policy_file_path(name).split("/")
+    *above, file = make_file_path_below_policy_directory(name).split("/")
     try:
         with PolicyDirectory(TrustCheck(root), *above) as directory:
             return directory.read(file, MAX_BYTES + 1)
@@ -64,4 +64,6 @@ def raise_file_not_found(root: Root, name: str) -> "Never":
     if name != HOOKS_TOML:
         read_grant(root, name)
     hint = f"make one with `cortex-policy hook init{format_root_option(root)}`" if name == HOOKS_TOML else "try again"
-    raise GrantError(GRANT_NOT_FOUND, f"there is no `{root.policy_path}/{make_relative_policy_file_path(name)}`", hint)
+    raise GrantError(
+        GRANT_NOT_FOUND, f"there is no `{root.policy_path}/{make_file_path_below_policy_directory(name)}`", hint
+    )

@@ -12,9 +12,9 @@ import pytest
 from cortex_policy.core.input_objects import rebuild_grant, rebuild_request, rebuild_settings
 from cortex_policy.core.input_values import (
     MAX_PARTS,
+    convert_path_value_to_text,
     rebuild_arguments,
     require_budget_arguments,
-    require_path_text,
     require_positive_int,
     require_timestamp,
 )
@@ -287,8 +287,8 @@ def test_requests_of_other_types_are_refused(request_: Any) -> None:
 
 def test_a_path_may_be_text_bytes_or_path_like() -> None:
     """As `open` takes them."""
-    assert [require_path_text(value) for value in (Text("a"), b"a", PurePosixPath("a"))] == ["a", "a", "a"]
+    assert [convert_path_value_to_text(value) for value in (Text("a"), b"a", PurePosixPath("a"))] == ["a", "a", "a"]
     for value in (5, None, Failing()):
         with pytest.raises(UsageError, match="is not a path"):
-            require_path_text(value)
-    assert os.fsencode(require_path_text(b"\xff")) == b"\xff"
+            convert_path_value_to_text(value)
+    assert os.fsencode(convert_path_value_to_text(b"\xff")) == b"\xff"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from cortex_policy.core.closest_match import find_closest_scope
 from cortex_policy.core.engine import (
     find_matching_scope,
-    find_path_syntax_problem,
+    find_path_syntax_problem_text_or_empty,
     find_violation_text_of_one_path,
     strip_scope_slash_or_none,
 )
@@ -20,13 +20,13 @@ from cortex_policy.core.scopes import suggest_scope_prefix
 )
 def test_some_spellings_of_paths_are_denied(text: str) -> None:
     """What another program may read differently is no path of a scoped grant."""
-    assert find_path_syntax_problem(text)
+    assert find_path_syntax_problem_text_or_empty(text)
 
 
 @pytest.mark.parametrize("text", ["a", "a:b", "c:x", "a~", "./a", "/a b/c", "ä", "1ab:x"])
 def test_ordinary_spellings_of_paths_pass(text: str) -> None:
     """One letter before a colon, a blank inside, a tilde elsewhere: fine."""
-    assert not find_path_syntax_problem(text)
+    assert not find_path_syntax_problem_text_or_empty(text)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cortex_policy.core.text import (
     MAX_MESSAGE_BYTES,
     elide_middle,
-    escape_ascii_json_output,
+    escape_job_commands_in_ascii_json,
     escape_message_to_one_line,
     escape_output,
     escape_unprintable,
@@ -60,7 +60,7 @@ def test_escaping_in_parts_equals_escaping_at_once(parts: list[str]) -> None:
 @example({"##": ["##vso[x]", "\\##[", "\x7f"]})
 def test_a_reader_of_json_gets_the_same_values(value: object) -> None:
     """By JSON's own rules."""
-    text = escape_ascii_json_output(json.dumps(value))
+    text = escape_job_commands_in_ascii_json(json.dumps(value))
     assert json.loads(text) == value
     assert escape_output(text) == text
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from cortex_policy.core.arguments import find_declaration_problem
+from cortex_policy.core.arguments import find_declaration_problem_text_or_empty
 from cortex_policy.manage.editor_schema import read_packaged_schema
 from cortex_policy.schema.declaration_keywords import DECLARATION_KEYWORDS
 from cortex_policy.schema.grant_document import make_grant_json_schema
@@ -55,7 +55,7 @@ DECLARATIONS = st.recursive(
 @given(DECLARATIONS)
 def test_the_editor_schema_refuses_declarations_that_cannot_be_enforced(declaration: object) -> None:
     """Exactly these, but it compiles no pattern."""
-    problem = find_declaration_problem(declaration, 0)
+    problem = find_declaration_problem_text_or_empty(declaration, 0)
     assert SCHEMA.is_valid({**GRANT, "args": {"x": declaration}}) == (
         not problem or "which cannot be enforced: " in problem
     )

@@ -13,7 +13,7 @@ from cortex_policy.batch.stream import LineAnswerLoop
 from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
 from cortex_policy.core.json_text import format_ascii_json
 from cortex_policy.core.model import NOT_DONE, UsageError
-from cortex_policy.core.text import escape_ascii_json_output, escape_message_to_one_line, format_os_error_cause
+from cortex_policy.core.text import escape_job_commands_in_ascii_json, escape_message_to_one_line, format_os_error_cause
 from cortex_policy.state import read_up_to
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def answer_authzen_request(file: str, answerer: Answerer) -> int:
             answer, code = make_error_answer(error)
         except OSError as error:
             raise _unreadable_file_error(file, error) from None
-    sys.stdout.write(escape_ascii_json_output(format_ascii_json(answer)) + "\n")
+    sys.stdout.write(escape_job_commands_in_ascii_json(format_ascii_json(answer)) + "\n")
     return code
 
 

@@ -11,7 +11,7 @@ from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import escape_message_to_one_line
 from cortex_policy.state.grants import check_grant_id
-from cortex_policy.state.policy_files import make_relative_policy_file_path
+from cortex_policy.state.policy_files import make_file_path_below_policy_directory
 
 if TYPE_CHECKING:
     from cortex_policy.state import Root
@@ -62,7 +62,7 @@ def edit_grant_or_hook_rules(root: "Root", name: str, wait_seconds: float, hint:
         raise NotDoneError("an editor needs a terminal", hint)
     screen = EditScreen(
         choose_editor_command(os.environ, find_configured_editor(root)),
-        os.path.basename(make_relative_policy_file_path(name)),
+        os.path.basename(make_file_path_below_policy_directory(name)),
     )
     outcome = run(root, name, make_lock_wait_with_notice(wait_seconds), screen, resume=resume)
     if outcome.status == "cancelled":

@@ -115,8 +115,9 @@ def install(options: SettingsOptions) -> None:
 def uninstall(options: SettingsOptions) -> None:
     """Remove the hook from the settings of an agent.
 
-    It changes no other byte of the settings. It removes a file that `hook install` made. It shows the change, then
-    asks; without a terminal it needs `--yes`. Only `--project` needs a root.
+    It changes no other byte of the settings. If the file then holds only what `hook install` writes into a new file,
+    the file is removed. The command shows the change, then asks; without a terminal it needs `--yes`. Only `--project`
+    needs a root.
 
     $ cortex-policy hook uninstall claude
     $ cortex-policy hook uninstall codex --yes

@@ -94,7 +94,8 @@ def serve(
     options: ServerOptions,
     *,
     tag: Annotated[
-        str, typer.Option("--install", metavar="TAG", help="A name that no other hook of the agent has.")
+        str,
+        typer.Option("--install", metavar="TAG", help="The tag of this hook; no other hook of the agent has it."),
     ] = "",
     deadline: Annotated[
         str, typer.Option("--deadline", metavar="SECONDS", help="Deny a call that is not decided within SECONDS.")

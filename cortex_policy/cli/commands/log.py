@@ -34,8 +34,8 @@ def log(
     GRANT, it has only what was done to that grant.
 
     On a terminal it prints a table, with local times. In a pipe it prints one line for each entry, separated by tabs,
-    with times in UTC. The setting `history.keep` limits how many writes are listed; each new write drops the writes
-    that are older than 90 days.
+    with times in UTC. The history keeps as many writes as the setting `history.keep` says, each for 90 days at most. A
+    new write deletes what is older.
 
     $ cortex-policy log
     $ cortex-policy log git -n 5

@@ -99,10 +99,10 @@ def write(
 ) -> None:
     """Accept the grants as they are now, as the next version.
 
-    It compares each grant that was edited by hand with its stamped text. If a grant may allow more than before, the
-    command asks on a terminal for the word `widen`; without a terminal it needs `--allow-widening`. A grant that does
-    not load is not accepted. `diff --against stamp` shows the same and accepts nothing. If the stamped text is neither
-    in the history nor in the last commit, the whole grant counts as widened.
+    It compares each grant that was edited by hand with its stamped text. `diff --against stamp` shows the same
+    comparison, and accepts nothing. If a grant may allow more than before, the command asks on a terminal for the word
+    `widen`; without a terminal it needs `--allow-widening`. A grant that does not load is not accepted. If the stamped
+    text is neither in the history nor in the last commit, the whole grant counts as widened.
 
     $ cortex-policy stamp write
     $ cortex-policy stamp write --allow-widening

@@ -18,7 +18,7 @@ from cortex_policy.cli.roots import find_inner_root, name_inner_root_if_ambiguou
 from cortex_policy.cli.streams import unwrap_escaping_stream
 from cortex_policy.core import Value
 from cortex_policy.core.model import NOT_DONE, CortexPolicyError, UsageError
-from cortex_policy.core.text import escape_ascii_json_output, escape_message_to_one_line
+from cortex_policy.core.text import escape_job_commands_in_ascii_json, escape_message_to_one_line
 from cortex_policy.manage.cases.discovery import RunPlan, plan_case_run
 from cortex_policy.manage.cases.suite import SuiteResult, compute_coverage_percent
 from cortex_policy.manage.cases.suite import run_suite as run_cases
@@ -67,7 +67,7 @@ def init_or_update_cases(grant_id: str, options: CaseRunOptions) -> int:
             "own_cases": result.own_cases,
             "changed": result.is_written,
         }
-        sys.stdout.write(escape_ascii_json_output(json.dumps(members)) + "\n")
+        sys.stdout.write(escape_job_commands_in_ascii_json(json.dumps(members)) + "\n")
         return 0
     kept = f", kept {result.own_cases} of yours" if result.own_cases else ""
     done = f"wrote {result.cases} cases to" if result.is_written else f"nothing to do: {result.cases} cases are in"

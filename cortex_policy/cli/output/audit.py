@@ -11,7 +11,7 @@ from cortex_policy.cli.output.bar_chart import format_bar_lines, format_utc
 from cortex_policy.cli.output.printing import print_table_or_tsv
 from cortex_policy.cli.output.replay import MAX_ARGS_SHOWN, make_skipped_lines_sentences
 from cortex_policy.core.text import (
-    escape_ascii_json_output,
+    escape_job_commands_in_ascii_json,
     escape_message_to_one_line,
     escape_unprintable,
     format_count_with_noun,
@@ -53,7 +53,9 @@ def format_arguments(event: "Event") -> str:
 def escape_logged_line(line: bytes) -> str:
     """Return the line of an event as logged; in ASCII if a terminal could act on it."""
     text = line.decode("ascii", "replace").rstrip("\r\n")
-    return escape_ascii_json_output(text if escape_unprintable(text) == text and text.isascii() else dumps(loads(line)))
+    return escape_job_commands_in_ascii_json(
+        text if escape_unprintable(text) == text and text.isascii() else dumps(loads(line))
+    )
 
 
 def print_skipped_line_counts(counts: "ReadCounts") -> None:

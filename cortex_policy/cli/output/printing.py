@@ -8,7 +8,7 @@ import typer
 
 from cortex_policy.cli.common_options import TableFormat
 from cortex_policy.cli.streams import find_any_terminal_width_or_none, is_colour_wanted, make_colour_keeping_stream
-from cortex_policy.core.text import escape_ascii_json_output, escape_message_to_one_line
+from cortex_policy.core.text import escape_job_commands_in_ascii_json, escape_message_to_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def to_escaped_json(value: object, indent: int | None = None) -> str:
     """Return a value as JSON, escaped so that no terminal or CI job acts on it; it parses to the same value."""
-    return escape_ascii_json_output(json.dumps(value, indent=indent))
+    return escape_job_commands_in_ascii_json(json.dumps(value, indent=indent))
 
 
 def print_json(value: object, indent: int | None = None) -> None:

@@ -3,7 +3,7 @@
 import json
 
 from cortex_policy.core import shorten_message
-from cortex_policy.core.arguments import find_declaration_problem, find_declared_types
+from cortex_policy.core.arguments import find_declaration_problem_text_or_empty, find_declared_types
 from cortex_policy.core.compare.declarations import (
     KEYWORDS,
     accepts_nothing,
@@ -120,7 +120,7 @@ def _becomes_declared(old: Grant, new: Grant, name: str) -> bool:
 
 def _declaration_change_text(old: Grant, new: Grant, name: str, verdict: str) -> str:
     before, after = old.args.get(name), new.args.get(name)
-    if name in new.args and (why := find_declaration_problem(after, 0)):
+    if name in new.args and (why := find_declaration_problem_text_or_empty(after, 0)):
         return f"{why}: no call may give it"
     path = _path_sentence(old, new, name)
     if not isinstance(before, dict) or not isinstance(after, dict):

@@ -4,7 +4,7 @@ from math import inf
 
 from cortex_policy.core.arguments import (
     contains_object,
-    find_declaration_problem,
+    find_declaration_problem_text_or_empty,
     find_declared_types,
     find_value_violation_text,
     make_comparison_key,
@@ -50,7 +50,7 @@ def is_subset(new: "Declarations", old: "Declarations", name: str) -> bool:
 
 
 def _is_broken(declaration: object) -> bool:
-    return not isinstance(declaration, dict) or bool(find_declaration_problem(declaration, 0))
+    return not isinstance(declaration, dict) or bool(find_declaration_problem_text_or_empty(declaration, 0))
 
 
 # INVARIANT: what is below is asked of declarations that are not broken: to find that out takes a look at all `items`

@@ -5,7 +5,7 @@ One module of more than 250 lines: each module costs a hook time.
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import has_surrogate
-from cortex_policy.core.engine import find_path_syntax_problem
+from cortex_policy.core.engine import find_path_syntax_problem_text_or_empty
 from cortex_policy.core.hooks import DENY, InputError
 from cortex_policy.core.hooks.guarded_files import (
     find_guarded_command_denial_text,
@@ -263,7 +263,7 @@ def find_outside_path_denial_text(grant: "Grant", request: "Request") -> str:
     path_by_key = {(path.argument, path.given): path for path in request.paths}
     for argument, given, is_path in find_path_arguments(grant, request.args):
         path = path_by_key.get((argument, given)) if given is not None else None
-        if is_path and given and (problem := find_path_syntax_problem(given)):
+        if is_path and given and (problem := find_path_syntax_problem_text_or_empty(given)):
             return f"`{given}` {problem}"
         if is_path and (path is None or path.normalized is None or path.resolved_inside is None):
             what = f"argument `{argument}`" if given is None else f"`{given}`"

@@ -5,7 +5,7 @@ _DIGITS = {"x": 2, "u": 4, "U": 8}  # how many may be after it
 _ASCII_END = 0x80
 
 
-def decode_ansi_c_quotes_or_none(text: str) -> str | None:
+def decode_inside_of_ansi_c_quotes_or_none(text: str) -> str | None:
     """Return what `$'...'` becomes in bash; None if that is not sure, as with bytes that are not ASCII."""
     parts, at = list[str](), 0
     while at < len(text):

@@ -138,9 +138,9 @@ class WordScanner:
         inner: list[str] = []
         while (one := self._next_character()) != "'":
             inner.append(one + self._next_character() if one == "\\" else one)
-        from cortex_policy.core.hooks.shell_ansi_quotes import decode_ansi_c_quotes_or_none  # noqa: PLC0415 - few commands have such quotes
+        from cortex_policy.core.hooks.shell_ansi_quotes import decode_inside_of_ansi_c_quotes_or_none  # noqa: PLC0415 - few commands have such quotes
 
-        text = decode_ansi_c_quotes_or_none("".join(inner))
+        text = decode_inside_of_ansi_c_quotes_or_none("".join(inner))
         self._is_expanded |= text is None
         self._add_quoted_text(f"${''.join(inner)}" if text is None else text)
 

@@ -66,7 +66,10 @@ class Cursor:
         try:
             if os.pread(self._descriptor, _BLOCK + 1, 0).strip(b" \n\0"):  # a token or a log, named by mistake
                 self.close()
-                raise NotDoneError(f"`{self.path}` is a file of something else, not a cursor", "name another file")
+                raise NotDoneError(
+                    f"`{self.path}` is no cursor: it holds something else than what was sent up to now",
+                    "name another file for the cursor",
+                )
             self._write_block(b"")
         except OSError as error:
             self.close()

@@ -80,7 +80,10 @@ def _parse_digest(word: str | None) -> str | None:
         return None
     digits = word.removeprefix(PREFIX).lower()
     if len(digits) != DIGITS or not set("0123456789abcdef").issuperset(digits):
-        raise UsageError(f"`{word}` is not a digest", "name one that `cortex-policy audit verify` printed as its head")
+        raise UsageError(
+            f"`{word}` is not a digest",
+            "give `--expect` the digest that `cortex-policy audit verify` printed after `head:`",
+        )
     return digits
 
 

@@ -2,7 +2,7 @@
 
 from math import inf
 
-from cortex_policy.core.arguments import find_declaration_problem, find_value_violation_text
+from cortex_policy.core.arguments import find_declaration_problem_text_or_empty, find_value_violation_text
 from cortex_policy.core.compare.declarations import KEYWORDS
 from cortex_policy.core.ecma_regex import spend_steps_of_shared_limit
 from cortex_policy.manage.cases.regex_samples import sample_matching_texts
@@ -47,7 +47,7 @@ def is_bound_too_large(keyword: str, bound: object) -> bool:
 
 def sample_valid_values(declaration: object, words: tuple[str, ...] = ()) -> "list[Any]":
     """Return values that satisfy a declaration: all that it lists, or those at its bounds and one of each type."""
-    if not isinstance(declaration, dict) or find_declaration_problem(declaration, 0):
+    if not isinstance(declaration, dict) or find_declaration_problem_text_or_empty(declaration, 0):
         return []
     # what it lists meets that, and a list may be long
     rest = {keyword: bound for keyword, bound in declaration.items() if keyword != "enum" or "const" in declaration}
@@ -65,7 +65,7 @@ def _filter_satisfying(declaration: object, values: "Iterable[Any]") -> "Iterato
 
 def sample_invalid_values(declaration: object, words: tuple[str, ...] = ()) -> "Iterator[tuple[str, Any]]":
     """Yield (keyword, value): the value violates it, and no other one if possible; `items.` means inside an array."""
-    if not isinstance(declaration, dict) or find_declaration_problem(declaration, 0):
+    if not isinstance(declaration, dict) or find_declaration_problem_text_or_empty(declaration, 0):
         return
     for keyword in find_keywords_except_format_and_items(declaration):
         rest = {name: bound for name, bound in declaration.items() if name != keyword}

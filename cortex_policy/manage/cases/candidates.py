@@ -1,7 +1,7 @@
 """The calls that first cases of a grant may have: each rule from both sides, with the decision to expect."""
 
 from cortex_policy.core import Value
-from cortex_policy.core.arguments import find_declaration_problem
+from cortex_policy.core.arguments import find_declaration_problem_text_or_empty
 from cortex_policy.core.engine import strip_scope_slash_or_none
 from cortex_policy.core.model import ACTION_NOT_ALLOWED, ALLOWED, ARGUMENT_NOT_ALLOWED, PATH_OUTSIDE_SCOPE, Grant
 from cortex_policy.core.path_arguments import may_be_path_argument
@@ -67,7 +67,9 @@ def _find_path_argument(grant: Grant) -> str:
 
 def _satisfies_declaration(grant: Grant, name: str, value: str) -> bool:
     declaration = grant.args.get(name, {})
-    return not find_declaration_problem(declaration, 0) and is_declaration_satisfied_by(declaration, value)
+    return not find_declaration_problem_text_or_empty(declaration, 0) and is_declaration_satisfied_by(
+        declaration, value
+    )
 
 
 def _path_candidates(grant: Grant, action: str, name: str) -> "Iterator[CandidateCase]":

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from cortex_policy.core import Value
-from cortex_policy.core.arguments import find_declaration_problem
+from cortex_policy.core.arguments import find_declaration_problem_text_or_empty
 from cortex_policy.core.compare.declarations import accepts_nothing
 from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
 from cortex_policy.core.engine import strip_scope_slash_or_none
@@ -190,7 +190,7 @@ def _is_action_shown_allowed(action: str, shown: CaseEvidence) -> bool:
 
 def _argument_requirements(grant: Grant, name: str, declaration: object) -> "Iterator[Requirement]":
     """Yield what cases must show of a declaration: each keyword met and violated, and each value of an `enum`."""
-    if find_declaration_problem(declaration, 0) or not isinstance(declaration, dict):
+    if find_declaration_problem_text_or_empty(declaration, 0) or not isinstance(declaration, dict):
         yield Requirement(f"a call with `{name}` is denied", lambda shown: name in shown.missed)
         return
     # no requirement without a possible case: an argument that no value satisfies, a keyword that none violates

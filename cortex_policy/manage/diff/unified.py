@@ -3,7 +3,7 @@
 import re
 from difflib import SequenceMatcher
 
-from cortex_policy.state.policy_files import make_relative_policy_file_path
+from cortex_policy.state.policy_files import make_file_path_below_policy_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def _readable_lines(data: bytes) -> list[str]:
 
 def format_unified_diff(name: str, old: bytes | None, new: bytes | None) -> str:
     """Return a unified diff of two texts of a grant or of `hooks.toml`, '' if they are equal; None means no file."""
-    path = f".cortex/policy/{make_relative_policy_file_path(name)}"
+    path = f".cortex/policy/{make_file_path_below_policy_directory(name)}"
     before, after = "/dev/null" if old is None else f"a/{path}", "/dev/null" if new is None else f"b/{path}"
     lines = _diff_lines(_whole_lines(old), _whole_lines(new), before, after, "\n")
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)

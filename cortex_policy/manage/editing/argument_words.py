@@ -5,7 +5,7 @@ A comma ends a value; `\,` is a comma in it. A `\` before anything else stays, a
 
 import re
 
-from cortex_policy.core.arguments import TYPES, find_declaration_problem
+from cortex_policy.core.arguments import TYPES, find_declaration_problem_text_or_empty
 from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.compare.declarations import accepts_nothing
 from cortex_policy.core.decode import MalformedError, decode_json
@@ -40,7 +40,7 @@ def parse_argument_declaration(word: str) -> "tuple[str, Declaration]":
     if not name or not text or not equals:
         raise UsageError(f"`--arg {word}` declares nothing", _FORM)
     declaration = _parse_json(name, text) if text.startswith("{") else _parse_words(name, text)
-    problem = find_declaration_problem(declaration, 0)
+    problem = find_declaration_problem_text_or_empty(declaration, 0)
     if problem:
         raise UsageError(f"`{name}` {problem}", _hint_for(declaration))
     if accepts_nothing({name: declaration}, name) and declaration.get("enum") != []:
@@ -131,7 +131,7 @@ def _parse_literal(keyword: Keyword, text: str) -> object:
 def _hint_for(declaration: "Declaration") -> str:
     """Return the hint for the first keyword that cannot be enforced, also of the items."""
     for keyword, value in declaration.items():
-        if find_declaration_problem({keyword: value}, 0):
+        if find_declaration_problem_text_or_empty({keyword: value}, 0):
             return _hint_for(value) if keyword == "items" and isinstance(value, dict) else find_keyword_hint(keyword)
     return ""
 

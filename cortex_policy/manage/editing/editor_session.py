@@ -17,7 +17,7 @@ from cortex_policy.state.grants import TrustCheck, make_grant_read_error
 from cortex_policy.state.policy_files import (
     check_grant_id_or_hooks_toml,
     is_valid_policy_text,
-    make_relative_policy_file_path,
+    make_file_path_below_policy_directory,
     raise_file_not_found,
 )
 from cortex_policy.state.writer_lock import LockWait
@@ -48,7 +48,7 @@ class _EditedPolicyFile:
     def __init__(self, writer: GrantWriter, name: str, screen: "EditorUI") -> None:
         self._writer, self._name, self._screen = writer, name, screen
         self.label: str = f"`{name}` is"
-        self.path: str = f"{writer.root.policy_path}/{make_relative_policy_file_path(name)}"
+        self.path: str = f"{writer.root.policy_path}/{make_file_path_below_policy_directory(name)}"
         self.original: bytes = self._read_original()
 
     def _read_original(self) -> bytes:

@@ -5,7 +5,7 @@ from marshal import dumps
 from cortex_policy.core.audit_event import PATH_MEMBERS
 from cortex_policy.core.decode import decode_grant
 from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
-from cortex_policy.core.engine import find_matching_scope, find_path_syntax_problem
+from cortex_policy.core.engine import find_matching_scope, find_path_syntax_problem_text_or_empty
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Reason, Settings
 from cortex_policy.manage.replay.decision_without_rate import (
     UndecidedReason,
@@ -161,7 +161,7 @@ def _answers_by_path(grant: Grant, data: "dict[str, Any]") -> "dict[str, Any] | 
         declaration = grant.args.get(name, {})
         if not isinstance(declaration, dict) or not _SAME_FOR_ANY_TEXT.issuperset(declaration):
             return None
-        answers[name] = [find_matching_scope(grant.fs_scope, given), find_path_syntax_problem(given)]
+        answers[name] = [find_matching_scope(grant.fs_scope, given), find_path_syntax_problem_text_or_empty(given)]
     return answers
 
 

@@ -5,7 +5,7 @@ import os
 from cortex_policy.core import Value
 from cortex_policy.core.arguments import find_first_argument_violation_text
 from cortex_policy.core.engine import (
-    find_path_syntax_problem,
+    find_path_syntax_problem_text_or_empty,
     find_violation_text_of_one_path,
     strip_scope_slash_or_none,
 )
@@ -189,7 +189,7 @@ def find_scopes_for_path_or_why_not(path: ResolvedPath) -> list[str] | str:
     """Return the smallest scopes that cover a path in both spellings, or why there are none."""
     if path.protected_reason:
         return "a path that governs grants is in no scope"
-    if why := find_path_syntax_problem(path.given) or path.error:
+    if why := find_path_syntax_problem_text_or_empty(path.given) or path.error:
         return f"a path of the call {why}"
     scopes = []
     for relative in dict.fromkeys((path.normalized, path.resolved_inside)):  # both spellings must be in scope

@@ -33,7 +33,7 @@ from cortex_policy.state.comparison_settings import load_settings_for_grant_comp
 from cortex_policy.state.grants import PolicyDirectory
 from cortex_policy.state.history import HistoryWriter
 from cortex_policy.state.history_entry import HistoryEntry
-from cortex_policy.state.policy_files import make_relative_policy_file_path
+from cortex_policy.state.policy_files import make_file_path_below_policy_directory
 from cortex_policy.state.safe_directories import make_directory
 from cortex_policy.state.stamp import Stamp
 from cortex_policy.state.writer_lock import NO_WAIT, LockWait, WriterLock, check_root_not_replaced, hold_writer_lock
@@ -174,7 +174,7 @@ class GrantWriter:
                 self.recover()
             if isinstance(error, OSError):
                 raise OSError(
-                    error.errno, error.strerror, make_relative_policy_file_path(next(iter(changes)))
+                    error.errno, error.strerror, make_file_path_below_policy_directory(next(iter(changes)))
                 ) from None
             raise
         sync_directory(self.grants.locate(next(iter(changes)))[0].descriptor)

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from itertools import islice
 
-from cortex_policy.core.arguments import find_declaration_problem
+from cortex_policy.core.arguments import find_declaration_problem_text_or_empty
 from cortex_policy.core.ecma_regex import MAX_STEPS, PatternError, compile_pattern
 from cortex_policy.core.json_tree import format_json_pointer
 from cortex_policy.schema.backtracking import TooMuchWorkError, WorkLimit
@@ -39,7 +39,7 @@ def _unenforceable_declarations(subject: "LintSubject") -> "Iterator[UnlocatedPr
         yield UnlocatedProblem("arg-keyword", message, "write what `properties` holds straight into `args`", "/args")
         return
     for name, declaration in subject.grant.args.items():
-        if find_declaration_problem(declaration, 0):
+        if find_declaration_problem_text_or_empty(declaration, 0):
             yield from _declaration_problems(name, declaration, ("args", name))
 
 
@@ -73,8 +73,8 @@ def _declaration_problems(name: str, declaration: object, steps: tuple[str, ...]
     for keyword, value in declaration.items():
         if keyword == "items":
             yield from _declaration_problems(name, value, (*steps, keyword))
-        elif find_declaration_problem({keyword: value}, 0):
-            message = f"`{name}` {find_declaration_problem({keyword: value}, 0)}, so every call with it is denied"
+        elif find_declaration_problem_text_or_empty({keyword: value}, 0):
+            message = f"`{name}` {find_declaration_problem_text_or_empty({keyword: value}, 0)}, so every call with it is denied"
             yield UnlocatedProblem(
                 "arg-keyword", message, find_keyword_hint(keyword), format_json_pointer(*steps, keyword)
             )
@@ -84,7 +84,7 @@ def _find_patterns(declaration: object, steps: tuple[str, ...]) -> "Iterator[tup
     """Yield the way to each pattern, the pattern, and how long a value is at most that it is to match."""
     if isinstance(declaration, dict):
         pattern, longest = declaration.get("pattern"), declaration.get("maxLength", MAX_VALUE_LENGTH)
-        if isinstance(pattern, str) and not find_declaration_problem({"maxLength": longest}, 0):
+        if isinstance(pattern, str) and not find_declaration_problem_text_or_empty({"maxLength": longest}, 0):
             yield (*steps, "pattern"), (pattern, int(min(longest, MAX_VALUE_LENGTH)))
         yield from _find_patterns(declaration.get("items"), (*steps, "items"))
 

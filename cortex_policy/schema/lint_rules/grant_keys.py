@@ -72,7 +72,7 @@ def _unknown_key_problem(steps: tuple[str, ...], known: str, fix: Fix | None) ->
     )
 
 
-def find_unknown_restriction_keys(document: "Mapping[str, Any]", called: str) -> "Iterator[UnlocatedProblem]":
+def find_unknown_keys_that_look_restrictive(document: "Mapping[str, Any]", called: str) -> "Iterator[UnlocatedProblem]":
     """Find keys that look like a restriction, and that no check knows; commands call the grant as `called` says."""
     rate = document.get("rate")
     below = (("rate", key) for key in rate if key != PER_MINUTE) if isinstance(rate, dict) else ()

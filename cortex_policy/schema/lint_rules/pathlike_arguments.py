@@ -3,7 +3,7 @@
 import re
 
 from cortex_policy.core.arguments import (
-    find_declaration_problem,
+    find_declaration_problem_text_or_empty,
     find_declared_path_or_not_path,
     find_first_argument_violation_text,
 )
@@ -44,7 +44,7 @@ def _is_left_open(subject: "LintSubject", name: str) -> bool:
 
 def _find_string_declaration(declaration: object) -> "dict[str, Any] | None":
     """Return the declaration of a string, or of the strings in an array; None for anything else."""
-    if not isinstance(declaration, dict) or find_declaration_problem(declaration, 0):
+    if not isinstance(declaration, dict) or find_declaration_problem_text_or_empty(declaration, 0):
         return None
     if "items" in declaration:
         return _find_string_declaration(declaration["items"])

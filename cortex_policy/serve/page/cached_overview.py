@@ -10,7 +10,7 @@ from time import monotonic, sleep
 
 from cortex_policy.core.json_text import format_ascii_json
 from cortex_policy.core.model import CortexPolicyError
-from cortex_policy.core.text import escape_ascii_json_output
+from cortex_policy.core.text import escape_job_commands_in_ascii_json
 from cortex_policy.manage.overview import read_overview
 from cortex_policy.serve.errors import RefusedError
 from cortex_policy.serve.limited_http_protocol import REQUEST_SECONDS
@@ -68,4 +68,4 @@ class PageState:
             members = overview_to_json(read_overview(name.resolve(), find))
         except CortexPolicyError as error:
             members = error_to_overview_json(error)
-        return escape_ascii_json_output(format_ascii_json(members)).encode("ascii")
+        return escape_job_commands_in_ascii_json(format_ascii_json(members)).encode("ascii")

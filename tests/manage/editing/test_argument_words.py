@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.arguments import TYPES, find_declaration_problem
+from cortex_policy.core.arguments import TYPES, find_declaration_problem_text_or_empty
 from cortex_policy.core.model import UsageError
 from cortex_policy.manage.editing.argument_words import parse_argument_declaration
 
@@ -89,4 +89,4 @@ def test_no_word_declares_what_cannot_be_enforced(text: str, word: str) -> None:
         _, declaration = parse_argument_declaration(f"x={word},{text}")
     except UsageError:
         return
-    assert not find_declaration_problem(declaration, 0)
+    assert not find_declaration_problem_text_or_empty(declaration, 0)

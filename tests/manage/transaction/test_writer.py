@@ -18,7 +18,7 @@ from cortex_policy.manage.transaction.writer import GrantWriter
 from cortex_policy.state import Root, atomic_write, history
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.history_entry import HistoryEntry
-from cortex_policy.state.policy_files import make_relative_policy_file_path
+from cortex_policy.state.policy_files import make_file_path_below_policy_directory
 from tests.support.crashes import die_at
 from tests.support.failing_calls import fail_at, full_disk, patch_writes
 from tests.support.roots import grant_file
@@ -111,7 +111,7 @@ def files(root: Root) -> dict[str, bytes]:
 def restore(root: Root, before: dict[str, bytes]) -> None:
     """Make the files what they were, by hand."""
     for name in {*files(root), *before}:
-        file = Path(root.policy_path, make_relative_policy_file_path(name))
+        file = Path(root.policy_path, make_file_path_below_policy_directory(name))
         file.write_bytes(before[name]) if name in before else file.unlink()
 
 

@@ -2,7 +2,7 @@
 
 import json
 
-from cortex_policy.core.text import elide_middle, escape_ascii_json_output
+from cortex_policy.core.text import elide_middle, escape_job_commands_in_ascii_json
 from cortex_policy.manage.cases.coverage import Coverage
 from cortex_policy.manage.cases.runner import CaseResult, FileResult
 from cortex_policy.manage.cases.suite import SuiteResult, compute_coverage_percent
@@ -12,7 +12,7 @@ def render_results(outcome: SuiteResult) -> str:
     """Return the results, their counts and the coverage as one line of JSON."""
     results = [result for one in outcome.files for result in one.results]
     failed = sum(bool(result.failures) for result in results)
-    return escape_ascii_json_output(json.dumps({
+    return escape_job_commands_in_ascii_json(json.dumps({
         "status": "ok" if outcome.is_passed else "fail",
         "passed": len(results) - failed,
         "failed": failed,

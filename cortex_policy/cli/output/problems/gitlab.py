@@ -7,7 +7,7 @@ from cortex_policy.cli.output.problems.problem_parts import (
     make_path_in_report,
     make_problem_fingerprints,
 )
-from cortex_policy.core.text import escape_ascii_json_output
+from cortex_policy.core.text import escape_job_commands_in_ascii_json
 from cortex_policy.schema.problems import Problem, Report
 from cortex_policy.schema.rule_catalog import ERROR, NOTE, WARNING
 
@@ -17,7 +17,7 @@ _SEVERITIES = {ERROR: "major", WARNING: "minor", NOTE: "info"}
 def render_report(report: Report) -> str:
     """Return a JSON array with one problem per line."""
     entries = map(_issue_to_json, report.problems, make_problem_fingerprints(report.problems))
-    return escape_ascii_json_output("[" + ",\n".join(map(json.dumps, entries)) + "]\n")
+    return escape_job_commands_in_ascii_json("[" + ",\n".join(map(json.dumps, entries)) + "]\n")
 
 
 def _issue_to_json(problem: Problem, fingerprint: str) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 import json
 
-from cortex_policy.core.text import escape_ascii_json_output
+from cortex_policy.core.text import escape_job_commands_in_ascii_json
 from cortex_policy.schema.problems import Problem, Replacement, Report
 
 
@@ -10,7 +10,7 @@ def render_report(report: Report) -> str:
     """Return one line of ASCII, so that even a file name that is not UTF-8 can be written."""
     problems = [problem_to_json(problem) for problem in report.problems]
     members = {"status": report.status, "files": report.files, "problems": problems}
-    return escape_ascii_json_output(json.dumps(members)) + "\n"
+    return escape_job_commands_in_ascii_json(json.dumps(members)) + "\n"
 
 
 def problem_to_json(problem: Problem) -> dict[str, object]:

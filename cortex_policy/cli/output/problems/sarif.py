@@ -10,7 +10,7 @@ from cortex_policy.cli.output.problems.problem_parts import (
     make_path_in_report,
     make_problem_fingerprints,
 )
-from cortex_policy.core.text import escape_ascii_json_output, format_count_with_noun
+from cortex_policy.core.text import escape_job_commands_in_ascii_json, format_count_with_noun
 from cortex_policy.schema.problems import Problem, Replacement, Report
 from cortex_policy.schema.rule_catalog import find_rule
 
@@ -37,7 +37,7 @@ def render_report(report: Report) -> str:
         **({"invocations": [_invocation_object(more)]} if more > 0 else {}),
         "results": results,
     }
-    return escape_ascii_json_output(json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})) + "\n"
+    return escape_job_commands_in_ascii_json(json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})) + "\n"
 
 
 def _driver_object(codes: list[str]) -> dict[str, object]:
