@@ -73,8 +73,8 @@ def _declaration_problems(name: str, declaration: object, steps: tuple[str, ...]
     for keyword, value in declaration.items():
         if keyword == "items":
             yield from _declaration_problems(name, value, (*steps, keyword))
-        elif find_declaration_problem_text_or_empty({keyword: value}, 0):
-            message = f"`{name}` {find_declaration_problem_text_or_empty({keyword: value}, 0)}, so every call with it is denied"
+        elif problem := find_declaration_problem_text_or_empty({keyword: value}, 0):
+            message = f"`{name}` {problem}, so every call with it is denied"
             yield UnlocatedProblem(
                 "arg-keyword", message, find_keyword_hint(keyword), format_json_pointer(*steps, keyword)
             )
