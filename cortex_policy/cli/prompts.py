@@ -32,7 +32,7 @@ def require_widening_consent(verdict: str, *, allowed: bool, again: bool = False
         typer.echo(escape_message_to_one_line(f"`{answer}` is not `widen`; an empty line cancels"), err=True)
 
 
-def make_lock_wait_with_notice(wait_seconds: float) -> LockWait:
+def make_lock_wait_options_with_notice(wait_seconds: float) -> LockWait:
     """Return how long to wait for another writer; on a terminal, its name is printed."""
     return LockWait(wait_seconds, _print_on_terminal)
 

@@ -31,13 +31,13 @@ def write_editor_schema_file(root: Root, lock_wait: LockWait = NO_WAIT) -> bool:
     Raise NotDoneError if another process writes, or if the file cannot be written.
     """
     with hold_writer_lock(root, lock_wait) as lock:
-        if read_schema_of_root(root) == read_packaged_schema():
+        if read_schema_of_root_or_none(root) == read_packaged_schema():
             return False
         replace_file_atomically(lock.policy.descriptor, NAME, read_packaged_schema())
     return True
 
 
-def read_schema_of_root(root: Root) -> bytes | None:
+def read_schema_of_root_or_none(root: Root) -> bytes | None:
     """Return the schema in a root, None if there is none; raise GrantError if it is not a regular file."""
     with suppress(FileNotFoundError), PolicyDirectory(TrustCheck(root)) as policy:
         return policy.read(NAME, len(read_packaged_schema()) + 1)

@@ -27,10 +27,10 @@ class GrantRow(Value):
 
 def read_all_grant_rows(root: Root, track: "Track" = iter) -> tuple[GrantRow, ...]:
     """Return every grant of a root, sorted by id; an invalid grant has a row too."""
-    return read_grant_rows_by_id(root, list_grant_ids(root), track)
+    return read_rows_of_grants(root, list_grant_ids(root), track)
 
 
-def read_grant_rows_by_id(root: Root, ids: "list[str]", track: "Track" = iter) -> tuple[GrantRow, ...]:
+def read_rows_of_grants(root: Root, ids: "list[str]", track: "Track" = iter) -> tuple[GrantRow, ...]:
     """Return the rows of these grants, in their order."""
     try:
         stamp = stamps.read_stamp(root)

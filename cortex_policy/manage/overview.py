@@ -9,7 +9,7 @@ from cortex_policy.manage.budget_owner import BudgetOwner
 from cortex_policy.manage.budgets import GrantWithBudgets, read_budgets_of_grants
 from cortex_policy.manage.denied_calls_with_remedies import DeniedCalls, Remedies, group_denied_calls_with_remedies
 from cortex_policy.manage.global_denials import GlobalDenials, find_global_denials
-from cortex_policy.manage.listing import read_grant_rows_by_id
+from cortex_policy.manage.listing import read_rows_of_grants
 from cortex_policy.manage.live_status import read_last_calls_and_problem
 from cortex_policy.state import Root
 from cortex_policy.state.approval_store import find_approvals_file_path
@@ -51,7 +51,7 @@ def read_overview(found: Root, find: str = "") -> Overview:
     denials = find_global_denials(found)
     ids, unread = _ids_or_problem(found)
     matching = [one for one in ids if find.casefold() in one.casefold()]
-    rows = read_grant_rows_by_id(found, matching[:MAX_GRANTS])
+    rows = read_rows_of_grants(found, matching[:MAX_GRANTS])
     grants = read_budgets_of_grants(found, rows, MAX_ACTIONS, _MAX_BUDGET_SECONDS)
     requests, requests_problem = _requests_or_problem(found, settings)
     denied, more_denied, denied_problem = tuple[DeniedCalls, ...](), 0, "the settings are invalid"

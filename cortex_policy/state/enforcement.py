@@ -145,7 +145,7 @@ def open_budgets_of_root(
     return make_one_call_budgets_with_fallback(root_identity, settings, delivery)
 
 
-def decide_and_take_hit(
+def resolve_paths_decide_and_take_hit(
     grant: "Grant",
     action: str,
     args: "Mapping[str, object]",
@@ -255,7 +255,7 @@ class AuditedCall:
     ) -> "Decision":
         """Open the log, decide the call by a grant, and store the decision, which is written when the block ends."""
         self.set_grant_and_open_log(grant, args, settings)
-        self.decision = decide_and_take_hit(
+        self.decision = resolve_paths_decide_and_take_hit(
             grant, self.action, args, cost=self.cost, peek=self.peek, settings=settings, budgets=budgets
         )
         return self.decision

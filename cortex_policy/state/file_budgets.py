@@ -21,7 +21,7 @@ from cortex_policy.state.mapped_file import (
     make_hit_function,
     map_and_unlock,
     peek_used_hits_and_seconds_left,
-    read_budget_of_denial,
+    read_budget_of_denial_or_none,
     read_usage_just_after_taking_hit,
 )
 from cortex_policy.state.settings import find_state_directory
@@ -83,7 +83,7 @@ class FileBudgets(Ledger):
         for files in (self._local.__dict__.get("kept", {}), self._kept):
             _, file = files.get(tool, {}).get(action, (None, None))
             if file is not None and file.denied_until and is_still_denied(file, limit):
-                return read_budget_of_denial(file, limit)
+                return read_budget_of_denial_or_none(file, limit)
         return None
 
     def peek_usage_after_hit(self, tool: str, action: str, limit: int) -> tuple[int, float]:

@@ -72,9 +72,9 @@ def open_or_make_private_directory(name: str, parent: int | None, shown: str) ->
     try:
         descriptor = os.open(name, OPEN_DIRECTORY, dir_fd=parent)
     except FileNotFoundError:
-        from cortex_policy.state.ledger_directory import make_private_directory  # noqa: PLC0415 - once in a directory's life
+        from cortex_policy.state.ledger_directory import make_state_directory_and_drop_old_boots  # noqa: PLC0415 - once in a directory's life
 
-        make_private_directory(name, parent, shown)
+        make_state_directory_and_drop_old_boots(name, parent, shown)
         descriptor = os.open(name, OPEN_DIRECTORY, dir_fd=parent)
     except OSError as error:
         from cortex_policy.state.ledger_directory import make_state_open_error  # noqa: PLC0415 - only a failure needs it

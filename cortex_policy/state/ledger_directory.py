@@ -66,7 +66,7 @@ def _foreign_owner_error(shown: str, owner: int) -> StateError:
     return make_state_unavailable_error(f"`{shown}` belongs to {format_user(owner)}", hint)
 
 
-def make_private_directory(name: str, parent: int | None, shown: str) -> None:
+def make_state_directory_and_drop_old_boots(name: str, parent: int | None, shown: str) -> None:
     """Make a directory of state unless another process just did."""
     if parent is not None:  # before there is anything below it, so that a kill here skips no check
         require_known_local_file_system(parent, shown)

@@ -202,7 +202,7 @@ def is_still_denied(file: MappedFile, limit: int) -> bool:
     return now < file.denied_until and now < file.look_at
 
 
-def read_budget_of_denial(file: MappedFile, limit: int) -> Budget | None:
+def read_budget_of_denial_or_none(file: MappedFile, limit: int) -> Budget | None:
     """Return what a denial that still holds says of the budget; None if the file must be read."""
     full, head, until, tag = file.denied_limit, file.denied_head, file.denied_until, file.tag
     now = (clock_gettime_ns(CLOCK) >> TICK_BITS) * PRIME + tag

@@ -19,7 +19,7 @@ from cortex_policy.library.path_decision_cache import MAX_PATHS
 from cortex_policy.library.preconditions import read_preconditions
 from cortex_policy.library.root_path_lookup import UnresolvedRoot
 from cortex_policy.library.store import PolicyStore
-from cortex_policy.state.enforcement import decide_and_take_hit
+from cortex_policy.state.enforcement import resolve_paths_decide_and_take_hit
 from cortex_policy.state.grants import find_named_or_only_root, read_grant
 from cortex_policy.state.memory_budgets import MemoryBudgets
 
@@ -84,7 +84,7 @@ def entry_of(grant: Grant, rules: Settings, *, asks_at_once: bool = True) -> Cac
 
 def slowly(entry: CachedGrant, action: str, args: dict[str, Any]) -> Decision:
     """Decide with the engine, as calls without a store do."""
-    decision = decide_and_take_hit(
+    decision = resolve_paths_decide_and_take_hit(
         entry.grant, action, rebuild_arguments(args), peek=True, settings=entry.settings, budgets=MemoryBudgets()
     )
     return Decision(**{**vars(decision), "grant_sha256": entry.prepared.digest})

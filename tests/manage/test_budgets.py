@@ -20,7 +20,7 @@ from cortex_policy.manage.budgets import (
     reset_budgets,
 )
 from cortex_policy.state import Root
-from cortex_policy.state.enforcement import decide_and_take_hit
+from cortex_policy.state.enforcement import resolve_paths_decide_and_take_hit
 from cortex_policy.state.grants import read_grant
 from tests.support.command import PROGRAM, result_of, run_command
 from tests.support.terminal import Terminal
@@ -31,7 +31,7 @@ def used(root: Path) -> Root:
     """Use a budget three times."""
     found = Root(str(root), trusts_owner=False)
     for _ in range(3):
-        assert decide_and_take_hit(read_grant(found, "git"), "tree", {})
+        assert resolve_paths_decide_and_take_hit(read_grant(found, "git"), "tree", {})
     return found
 
 
@@ -165,7 +165,7 @@ def test_a_watch_in_a_pipe_prints_each_change_until_its_reader_goes_away(used: R
         assert [watch.stdout.readline().strip() for _ in range(3)] == [
             "git tree: 3 of 30 used", "git snippet: 0 of 30 used", "git search: 0 of 30 used",
         ]  # fmt: skip
-        assert decide_and_take_hit(read_grant(used, "git"), "snippet", {})
+        assert resolve_paths_decide_and_take_hit(read_grant(used, "git"), "snippet", {})
         assert watch.stdout.readline() == "git snippet: 1 of 30 used\n"
         watch.stdout.close()
         assert watch.wait(timeout=20) == 0
@@ -250,7 +250,7 @@ def test_a_denial_after_damage_says_so(used: Root, state: Path) -> None:
     (file,) = files(state)
     os.truncate(file, 10)
     tree(used)
-    decision = decide_and_take_hit(read_grant(used, "git"), "tree", {})
+    decision = resolve_paths_decide_and_take_hit(read_grant(used, "git"), "tree", {})
     assert (decision.reason, decision.retryable) == (RATE_LIMITED, True)
     assert "closed for a minute after damage" in decision.message
 

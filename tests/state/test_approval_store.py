@@ -19,7 +19,7 @@ from cortex_policy.library.store import PolicyStore
 from cortex_policy.manage.approvals import approve_or_deny_request, list_waiting_and_answered_requests
 from cortex_policy.state import approval_check, approval_store, make_state_unavailable_error
 from cortex_policy.state.approval_store import ApprovalStoreError
-from cortex_policy.state.enforcement import decide_and_take_hit, load_effective_settings
+from cortex_policy.state.enforcement import load_effective_settings, resolve_paths_decide_and_take_hit
 from cortex_policy.state.memory_budgets import MemoryBudgets
 from tests.support.users import CALLER, by_caller
 
@@ -51,7 +51,7 @@ def waits(**args: object) -> str:
 
 def peeked(**args: object) -> Any:
     """Decide a call and consume nothing."""
-    return decide_and_take_hit(
+    return resolve_paths_decide_and_take_hit(
         load_grant("records"), "read", args, peek=True, settings=load_effective_settings(os.getcwd())
     )
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cortex_policy.core.access_denied import AccessDenied
 from cortex_policy.core.model import Budget, CortexPolicyError, GrantError, UsageError
 from cortex_policy.library.functions import enforce, load_grant
-from cortex_policy.state.enforcement import decide_and_take_hit
+from cortex_policy.state.enforcement import resolve_paths_decide_and_take_hit
 
 
 class BytesPath:
@@ -46,8 +46,8 @@ arguments = st.dictionaries(
 def test_any_arguments_and_any_text_as_a_path_get_an_answer(args: dict[str, object], action: str) -> None:
     """Surrogates, NUL, names that are too long: yes or no, and no exception but our own."""
     scoped, open_to_all = load_grant("git"), load_grant("model-gateway")
-    assert decide_and_take_hit(scoped, action, args, peek=True).reason.exit_code in {0, 10, 11, 12}
-    assert decide_and_take_hit(open_to_all, "chat", args, peek=True).reason.exit_code in {0, 12}
+    assert resolve_paths_decide_and_take_hit(scoped, action, args, peek=True).reason.exit_code in {0, 10, 11, 12}
+    assert resolve_paths_decide_and_take_hit(open_to_all, "chat", args, peek=True).reason.exit_code in {0, 12}
     try:
         enforce(scoped, action, args)
     except CortexPolicyError as error:
@@ -83,7 +83,7 @@ def test_only_an_allowed_call_consumes_budget() -> None:
         with pytest.raises(AccessDenied) as caught:
             enforce(grant, action, args)
         assert caught.value.exit_code == caught.value.decision.reason.exit_code
-    decide_and_take_hit(grant, "tree", {}, peek=True)
+    resolve_paths_decide_and_take_hit(grant, "tree", {}, peek=True)
     assert enforce(grant, "tree", {"path": "docs"}).budget == Budget(30, 1, 29, 0.0, 1)
 
 

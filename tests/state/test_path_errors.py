@@ -14,7 +14,7 @@ from cortex_policy.core.access_denied import AccessDenied
 from cortex_policy.core.model import StateError
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.library.store import PolicyStore
-from cortex_policy.state.enforcement import decide_and_take_hit
+from cortex_policy.state.enforcement import resolve_paths_decide_and_take_hit
 from cortex_policy.state.memory_budgets import MemoryBudgets
 from cortex_policy.state.paths import MAX_COMPONENTS, MAX_LINKS
 from tests.support.users import by_caller
@@ -36,7 +36,7 @@ def deep(start: int, length: int) -> tuple[int, str]:
 def is_allowed(path: str, grant: str = "model-gateway") -> bool:
     """Whether every door lets a path through; they agree."""
     loaded = load_grant(grant)
-    found = bool(decide_and_take_hit(loaded, loaded.actions[0], {"path": path}, peek=True))
+    found = bool(resolve_paths_decide_and_take_hit(loaded, loaded.actions[0], {"path": path}, peek=True))
     with PolicyStore() as store:
         assert bool(store.decide(grant, loaded.actions[0], {"path": path})) == found
     return found
@@ -135,8 +135,10 @@ def test_a_directory_that_may_not_be_entered_denies(own: Path, monkeypatch: pyte
     with by_caller():
         grant = load_grant("free", own)
         for path in ("work/private/link", "work/private/nothing", "work/private/../private/link"):
-            assert "permission denied" in decide_and_take_hit(grant, "a", {"path": path}, peek=True).detail
-        assert decide_and_take_hit(
+            assert (
+                "permission denied" in resolve_paths_decide_and_take_hit(grant, "a", {"path": path}, peek=True).detail
+            )
+        assert resolve_paths_decide_and_take_hit(
             grant, "a", {"path": "work/private"}, peek=True, budgets=MemoryBudgets()
         )  # it can be named
 
@@ -154,14 +156,14 @@ def test_a_link_of_a_process_denies(path: str) -> None:
 
 PROC = """
 import os, subprocess, sys
-from cortex_policy.state.enforcement import decide_and_take_hit
+from cortex_policy.state.enforcement import resolve_paths_decide_and_take_hit
 from cortex_policy.library.functions import load_grant
 subprocess.run(["mount", "-t", "proc", "proc", "docs/proc"], check=True)
 outcomes = []
 for way in ("self/root", "self", "1/cwd/x", "self/status", "uptime"):
     for grant in ("git", "model-gateway"):
         found = load_grant(grant)
-        outcomes.append(bool(decide_and_take_hit(found, found.actions[0], {"path": f"docs/proc/{way}"}, peek=True)))
+        outcomes.append(bool(resolve_paths_decide_and_take_hit(found, found.actions[0], {"path": f"docs/proc/{way}"}, peek=True)))
 print(outcomes)
 """
 
@@ -207,12 +209,12 @@ def test_without_a_free_descriptor_every_call_is_denied() -> None:
             taken.append(os.open("/", os.O_RDONLY))
     except OSError:
         with pytest.raises(StateError, match="too many open files"):
-            decide_and_take_hit(grant, "tree", {"path": "docs/x"}, peek=True)
+            resolve_paths_decide_and_take_hit(grant, "tree", {"path": "docs/x"}, peek=True)
     finally:
         for descriptor in taken:
             os.close(descriptor)
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
-    assert decide_and_take_hit(grant, "tree", {"path": "docs/x"}, peek=True)
+    assert resolve_paths_decide_and_take_hit(grant, "tree", {"path": "docs/x"}, peek=True)
 
 
 def test_resolving_a_path_leaves_no_descriptor_open(root: Path) -> None:
@@ -220,7 +222,7 @@ def test_resolving_a_path_leaves_no_descriptor_open(root: Path) -> None:
     (root / "docs" / "loop").symlink_to("loop")
     grant, before = load_grant("git"), len(os.listdir("/dev/fd"))
     for path in ("docs/x", "docs/loop", "docs/../x", "docs/link/passwd", "/proc/self/cwd", "docs/" + "y" * 300):
-        decide_and_take_hit(grant, "tree", {"path": path}, peek=True)
+        resolve_paths_decide_and_take_hit(grant, "tree", {"path": path}, peek=True)
     assert len(os.listdir("/dev/fd")) == before
 
 
@@ -240,7 +242,9 @@ def test_renames_during_the_resolution_lead_to_no_protected_file(root: Path, tur
     thread.start()
     try:
         for _ in range(turns):
-            for place, _ in decide_and_take_hit(grant, "tree", {"path": "docs/a/git.json"}, peek=True).paths:
+            for place, _ in resolve_paths_decide_and_take_hit(
+                grant, "tree", {"path": "docs/a/git.json"}, peek=True
+            ).paths:
                 assert place.protected_reason or place.resolved in (None, str(root / "docs" / "a" / "git.json"))
     finally:
         done.set()

@@ -11,7 +11,7 @@ from cortex_policy.core.engine import decide
 from cortex_policy.core.model import Request
 from cortex_policy.core.path_arguments import collapse_path
 from cortex_policy.library.functions import load_grant
-from cortex_policy.state.enforcement import decide_and_take_hit
+from cortex_policy.state.enforcement import resolve_paths_decide_and_take_hit
 from cortex_policy.state.paths import ProtectedPaths, resolve_path_arguments
 
 PARTS = st.sampled_from(
@@ -69,7 +69,7 @@ def test_a_path_never_escapes_its_scope_by_any_spelling(
     assert grant.origin is not None
     (place,) = resolve_path_arguments(grant, grant.origin, {"path": given_path}, ProtectedPaths(frozenset(), ()))
     decision = decide(grant, Request("tree", {"path": given_path}, (place,)))
-    assert decision.allowed == bool(decide_and_take_hit(grant, "tree", {"path": given_path}, peek=True))
+    assert decision.allowed == bool(resolve_paths_decide_and_take_hit(grant, "tree", {"path": given_path}, peek=True))
     if not decision:
         return
     real = os.path.realpath(given_path)
@@ -88,7 +88,9 @@ def test_no_spelling_of_a_path_reaches_protected_files(
     """Whatever a grant without scope allows, the kernel would not find in the policy or the state directory."""
     monkeypatch.chdir(maze / start)
     given_path = "/".join([str(maze), *parts] if absolute else parts)
-    if not decide_and_take_hit(load_grant("model-gateway", str(maze)), "chat", {"path": given_path}, peek=True):
+    if not resolve_paths_decide_and_take_hit(
+        load_grant("model-gateway", str(maze)), "chat", {"path": given_path}, peek=True
+    ):
         return
     real = os.path.realpath(given_path)
     for governing in (f"{maze}/.cortex/policy", str(maze.parent / "state")):
@@ -104,15 +106,15 @@ def test_no_spelling_of_a_path_reaches_protected_files(
 def test_an_unscoped_grant_reaches_no_protected_file(maze: Path, path: str) -> None:
     """No unscoped grant reaches the policy, the settings, or a link inside /proc."""
     (maze / "docs" / "file").write_text("")
-    assert not decide_and_take_hit(load_grant("model-gateway"), "chat", {"path": path})
+    assert not resolve_paths_decide_and_take_hit(load_grant("model-gateway"), "chat", {"path": path})
 
 
 def test_no_grant_reaches_the_state_directory(maze: Path, state: Path) -> None:
     """By its name and by a link to it, there or not yet."""
     (maze / "docs" / "state").symlink_to(state)
     for path in (str(state), f"{state}/x", "docs/state/x"):
-        assert not decide_and_take_hit(load_grant("model-gateway"), "chat", {"path": path})
-        assert not decide_and_take_hit(load_grant("git"), "tree", {"path": path})
+        assert not resolve_paths_decide_and_take_hit(load_grant("model-gateway"), "chat", {"path": path})
+        assert not resolve_paths_decide_and_take_hit(load_grant("git"), "tree", {"path": path})
 
 
 def test_a_path_below_a_file_is_denied(maze: Path) -> None:
@@ -120,15 +122,15 @@ def test_a_path_below_a_file_is_denied(maze: Path) -> None:
     (maze / "docs" / "file").write_text("")
     grant = load_grant("git")
     for path in ("docs/file/../x", "docs/file/.", "docs/file/", "docs/file/x", "docs/loop", "docs/loop/../x"):
-        assert not decide_and_take_hit(grant, "tree", {"path": path})
-    assert decide_and_take_hit(grant, "tree", {"path": "docs/file"})
+        assert not resolve_paths_decide_and_take_hit(grant, "tree", {"path": path})
+    assert resolve_paths_decide_and_take_hit(grant, "tree", {"path": "docs/file"})
 
 
 def test_the_root_may_be_reached_through_a_link(maze: Path, tmp_path: Path) -> None:
     """As `/tmp` and `/private/tmp` are the same place."""
     (tmp_path / "alias").symlink_to(maze)
-    assert decide_and_take_hit(load_grant("git"), "tree", {"path": f"{tmp_path}/alias/docs/x"})
-    assert not decide_and_take_hit(load_grant("git"), "tree", {"path": f"{tmp_path}/alias/etc/x"})
+    assert resolve_paths_decide_and_take_hit(load_grant("git"), "tree", {"path": f"{tmp_path}/alias/docs/x"})
+    assert not resolve_paths_decide_and_take_hit(load_grant("git"), "tree", {"path": f"{tmp_path}/alias/etc/x"})
 
 
 def test_a_deleted_working_directory_denies_relative_paths(
@@ -141,14 +143,14 @@ def test_a_deleted_working_directory_denies_relative_paths(
     gone.rmdir()
     for grant in ("git", "model-gateway"):
         loaded = load_grant(grant, str(maze))
-        assert not decide_and_take_hit(loaded, loaded.actions[0], {"path": "docs/x"})
+        assert not resolve_paths_decide_and_take_hit(loaded, loaded.actions[0], {"path": "docs/x"})
 
 
 @pytest.mark.parametrize("path", ["\ud800", "docs/\0", "x" * 5000, "docs/" + "y" * 300])
 def test_text_that_cannot_be_a_path_is_denied_without_a_traceback(maze: Path, path: str) -> None:
     """Text that the system cannot name, or that is too long for it."""
     assert maze.is_dir()
-    assert not decide_and_take_hit(load_grant("git"), "tree", {"path": path})
+    assert not resolve_paths_decide_and_take_hit(load_grant("git"), "tree", {"path": path})
 
 
 def test_collapsing_is_done_on_text_alone() -> None:
@@ -165,7 +167,7 @@ def test_collapsing_is_done_on_text_alone() -> None:
 def test_protected_files_are_out_of_reach_of_every_reading_of_a_path(maze: Path, path: str) -> None:
     """As the kernel does, collapsed first, with missing parts dropped, or up to a NUL."""
     (maze / "docs" / "file").write_text("x")
-    decision = decide_and_take_hit(load_grant("model-gateway"), "chat", {"path": path})
+    decision = resolve_paths_decide_and_take_hit(load_grant("model-gateway"), "chat", {"path": path})
     assert not decision
     assert any(place.protected_reason for place, _ in decision.paths)
 
@@ -173,10 +175,10 @@ def test_protected_files_are_out_of_reach_of_every_reading_of_a_path(maze: Path,
 def test_a_path_that_is_collapsed_first_must_stay_in_scope_too(maze: Path) -> None:
     """The kernel goes through the link before the `..`; many programs do not, and would leave by the other one."""
     (maze / "docs" / "inner").symlink_to("../packages/a")
-    decision = decide_and_take_hit(load_grant("git"), "tree", {"path": "docs/inner/../evil/passwd"})
+    decision = resolve_paths_decide_and_take_hit(load_grant("git"), "tree", {"path": "docs/inner/../evil/passwd"})
     assert decision.allowed  # both readings are missing files in scope
     (maze / "docs" / "evil").symlink_to("/etc")
-    decision = decide_and_take_hit(load_grant("git"), "tree", {"path": "docs/inner/../evil/passwd"})
+    decision = resolve_paths_decide_and_take_hit(load_grant("git"), "tree", {"path": "docs/inner/../evil/passwd"})
     assert "leads to `/etc/passwd` once its `..` are collapsed" in decision.message
 
 
@@ -184,7 +186,7 @@ def test_a_link_that_ends_in_a_slash_must_lead_to_a_directory(maze: Path) -> Non
     """To a file, the kernel refuses it: so do we."""
     (maze / "docs" / "file").write_text("x")
     (maze / "docs" / "to-file").symlink_to("file/")
-    assert not decide_and_take_hit(load_grant("git"), "tree", {"path": "docs/to-file"})
+    assert not resolve_paths_decide_and_take_hit(load_grant("git"), "tree", {"path": "docs/to-file"})
 
 
 def test_paths_may_start_elsewhere_than_the_process(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from cortex_policy.cli.common_options import JsonOption, ResumeOption, RootOptio
 from cortex_policy.cli.options_from_function import fill_first_argument_by_calling
 from cortex_policy.cli.output.printing import print_json, warn_if_command_not_logged
 from cortex_policy.cli.output.settings import format_setting_as_typed, setting_to_json
-from cortex_policy.cli.prompts import is_interactive, make_lock_wait_with_notice
+from cortex_policy.cli.prompts import is_interactive, make_lock_wait_options_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root, find_inner_root_or_none
 from cortex_policy.core.model import GrantError, UsageError
@@ -67,7 +67,7 @@ def set_setting(
         name,
         value,
         make_widening_prompt_for_grant_diff(allowed=allow_widening, json=json),
-        make_lock_wait_with_notice(wait_seconds),
+        make_lock_wait_options_with_notice(wait_seconds),
     )
     warn_if_command_not_logged("config set", done.unrecorded)
     effective = _effective_setting(target, name)
@@ -103,7 +103,7 @@ def unset_setting(
         target,
         name,
         make_widening_prompt_for_grant_diff(allowed=allow_widening, json=json),
-        make_lock_wait_with_notice(wait_seconds),
+        make_lock_wait_options_with_notice(wait_seconds),
     )
     warn_if_command_not_logged("config unset", done.unrecorded)
     if json:
@@ -148,7 +148,7 @@ def edit(target: "SettingsFile", *, resume: ResumeOption = False, wait_seconds: 
     terminal = EditScreen(
         choose_editor_command(os.environ, find_configured_editor(target.root)), os.path.basename(target.file)
     )
-    outcome = run(target, make_lock_wait_with_notice(wait_seconds), terminal, resume=resume)
+    outcome = run(target, make_lock_wait_options_with_notice(wait_seconds), terminal, resume=resume)
     if outcome.status == "cancelled":
         raise NotDoneError("cancelled")
     if outcome.status == "saved":

@@ -12,7 +12,7 @@ from cortex_policy.cli.common_options import (
     WaitOption,
     WideningOption,
 )
-from cortex_policy.cli.prompts import make_lock_wait_with_notice
+from cortex_policy.cli.prompts import make_lock_wait_options_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 
@@ -45,5 +45,7 @@ def copy(
         write_result.print_preview(policy_root, plans.preview_copy_grant(policy_root, grant_id, new_id), json=json)
         return
     consent = confirm.make_widening_prompt_for_grant_diff(allowed=allow_widening, json=json)
-    result = operations.copy_grant(policy_root, grant_id, new_id, consent, make_lock_wait_with_notice(wait_seconds))
+    result = operations.copy_grant(
+        policy_root, grant_id, new_id, consent, make_lock_wait_options_with_notice(wait_seconds)
+    )
     write_result.print_write_result(result, f"copied `{grant_id}` to `{new_id}`", json=json)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cortex_policy.cli.common_options import GrantArgument, ResumeOption, RootOption, WaitOption
-from cortex_policy.cli.prompts import is_interactive, make_lock_wait_with_notice
+from cortex_policy.cli.prompts import is_interactive, make_lock_wait_options_with_notice
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import escape_message_to_one_line
@@ -64,7 +64,7 @@ def edit_grant_or_hook_rules(root: "Root", name: str, wait_seconds: float, hint:
         choose_editor_command(os.environ, find_configured_editor(root)),
         os.path.basename(make_file_path_below_policy_directory(name)),
     )
-    outcome = run(root, name, make_lock_wait_with_notice(wait_seconds), screen, resume=resume)
+    outcome = run(root, name, make_lock_wait_options_with_notice(wait_seconds), screen, resume=resume)
     if outcome.status == "cancelled":
         raise NotDoneError("cancelled")
     if outcome.status == "saved":

@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.common_options import JsonOption, RootOption, WaitOption
 from cortex_policy.cli.output.printing import print_json
-from cortex_policy.cli.prompts import make_lock_wait_with_notice
+from cortex_policy.cli.prompts import make_lock_wait_options_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import escape_message_to_one_line
@@ -46,7 +46,9 @@ def fmt(
     for result in (
         plans.preview_format_of_each_grant(policy_root, names)
         if is_dry
-        else operations.format_and_write_each_grant(policy_root, names, make_lock_wait_with_notice(wait_seconds))
+        else operations.format_and_write_each_grant(
+            policy_root, names, make_lock_wait_options_with_notice(wait_seconds)
+        )
     ):
         results.append(result)
         if not json:

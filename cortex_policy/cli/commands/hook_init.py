@@ -8,7 +8,7 @@ import typer
 from cortex_policy.cli.commands.hook_install import Agent
 from cortex_policy.cli.common_options import DryRunOption, JsonOption, RootOption, WaitOption, YesOption
 from cortex_policy.cli.output.printing import print_hints, print_json
-from cortex_policy.cli.prompts import make_lock_wait_with_notice, require_yes_answer
+from cortex_policy.cli.prompts import make_lock_wait_options_with_notice, require_yes_answer
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.not_done_error import NotDoneError
@@ -63,7 +63,7 @@ def init(
             _print_files(setup)
     else:
         setup = first_setup.write_first_setup(
-            policy_root, agents, _make_prompt(yes=yes, json=json), make_lock_wait_with_notice(wait_seconds)
+            policy_root, agents, _make_prompt(yes=yes, json=json), make_lock_wait_options_with_notice(wait_seconds)
         )
     if json:
         print_json(_setup_to_json(setup))

@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.common_options import JsonOption, WaitOption
 from cortex_policy.cli.output.printing import print_json
-from cortex_policy.cli.prompts import make_lock_wait_with_notice
+from cortex_policy.cli.prompts import make_lock_wait_options_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.core.text import escape_message_to_one_line
 from cortex_policy.state.grants_errors import format_root_option
@@ -48,7 +48,7 @@ def init(
     """
     from cortex_policy.manage.init.root import init_root  # noqa: PLC0415 - no other command needs it
 
-    result = init_root(root, make_lock_wait_with_notice(wait_seconds), with_hooks=pre_commit, with_driver=git)
+    result = init_root(root, make_lock_wait_options_with_notice(wait_seconds), with_hooks=pre_commit, with_driver=git)
     if json:
         print_json(_result_to_json(result))
         return

@@ -13,7 +13,7 @@ from cortex_policy.cli.common_options import (
     declare_value_option,
 )
 from cortex_policy.cli.options_from_function import fill_first_argument_by_calling
-from cortex_policy.cli.prompts import is_interactive, make_lock_wait_with_notice
+from cortex_policy.cli.prompts import is_interactive, make_lock_wait_options_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.model import UsageError
@@ -86,5 +86,7 @@ def new(
         write_result.print_preview(policy_root, plans.preview_create_grant(policy_root, new_id, text), json=json)
         return
     consent = confirm.make_widening_prompt_for_grant_diff(allowed=allow_widening, json=json, again=is_interview)
-    result = operations.create_grant(policy_root, new_id, text, consent, make_lock_wait_with_notice(wait_seconds))
+    result = operations.create_grant(
+        policy_root, new_id, text, consent, make_lock_wait_options_with_notice(wait_seconds)
+    )
     write_result.print_write_result(result, f"made `{new_id}`", json=json)

@@ -1,7 +1,7 @@
 """`remove`: remove a grant."""
 
 from cortex_policy.cli.common_options import DryRunOption, GrantArgument, JsonOption, RootOption, WaitOption, YesOption
-from cortex_policy.cli.prompts import make_lock_wait_with_notice
+from cortex_policy.cli.prompts import make_lock_wait_options_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 
@@ -32,5 +32,5 @@ def remove(
         write_result.print_preview(policy_root, plans.preview_remove_grant(policy_root, grant_id), json=json)
         return
     consent = confirm.make_yes_prompt_for_grant_diff(f"remove `{grant_id}`?", yes=yes, json=json)
-    result = operations.remove_grant(policy_root, grant_id, consent, make_lock_wait_with_notice(wait_seconds))
+    result = operations.remove_grant(policy_root, grant_id, consent, make_lock_wait_options_with_notice(wait_seconds))
     write_result.print_write_result(result, f"removed `{grant_id}`", json=json)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.common_options import DryRunOption, JsonOption, RootOption, WaitOption
-from cortex_policy.cli.prompts import make_lock_wait_with_notice
+from cortex_policy.cli.prompts import make_lock_wait_options_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 
@@ -37,5 +37,5 @@ def rename(
         else:
             typer.echo(f"`{grant_id}` would be renamed to `{new_id}`")
         return
-    result = operations.rename_grant(policy_root, grant_id, new_id, make_lock_wait_with_notice(wait_seconds))
+    result = operations.rename_grant(policy_root, grant_id, new_id, make_lock_wait_options_with_notice(wait_seconds))
     write_result.print_write_result(result, f"renamed `{grant_id}` to `{new_id}`", json=json)

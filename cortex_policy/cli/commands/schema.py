@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.common_options import JsonOption, RootOption, WaitOption
 from cortex_policy.cli.output.printing import print_json
-from cortex_policy.cli.prompts import make_lock_wait_with_notice
+from cortex_policy.cli.prompts import make_lock_wait_options_with_notice
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import escape_message_to_one_line
 
@@ -36,7 +36,7 @@ def schema(
 
         found = find_inner_root(root)
         is_written, file = (
-            write_editor_schema_file(found, make_lock_wait_with_notice(wait_seconds)),
+            write_editor_schema_file(found, make_lock_wait_options_with_notice(wait_seconds)),
             f"{found.policy_path}/{NAME}",
         )
         said = f"wrote {file}" if is_written else f"nothing to do: {file} is the schema of this version"

@@ -12,7 +12,7 @@ from cortex_policy.cli.common_options import (
     declare_value_option,
 )
 from cortex_policy.cli.options_from_function import fill_first_argument_by_calling
-from cortex_policy.cli.prompts import make_lock_wait_with_notice
+from cortex_policy.cli.prompts import make_lock_wait_options_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.model import UsageError
@@ -97,6 +97,8 @@ def set_grant(
         write_result.print_preview(policy_root, plans.preview_edit_grant(policy_root, grant_id, edit), json=json)
         return
     consent = confirm.make_widening_prompt_for_grant_diff(allowed=allow_widening, json=json, root=policy_root)
-    result = operations.edit_grant(policy_root, grant_id, edit, consent, make_lock_wait_with_notice(wait_seconds))
+    result = operations.edit_grant(
+        policy_root, grant_id, edit, consent, make_lock_wait_options_with_notice(wait_seconds)
+    )
     sentence = f"saved `{grant_id}`" if result.is_written else f"`{grant_id}` has these values already"
     write_result.print_write_result(result, sentence, json=json, root=policy_root)

@@ -15,7 +15,7 @@ from cortex_policy.cli.common_options import (
 )
 from cortex_policy.cli.output.printing import print_hints, print_json
 from cortex_policy.cli.output.progress import track_progress
-from cortex_policy.cli.prompts import make_lock_wait_with_notice
+from cortex_policy.cli.prompts import make_lock_wait_options_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.model import GrantError, UsageError
@@ -113,7 +113,7 @@ def write(
 
     policy_root = find_inner_root(root)
     consent = make_widening_prompt_for_policy_diff(allowed=allow_widening, json=json, root=policy_root)
-    result = write_stamp(policy_root, consent, make_lock_wait_with_notice(wait_seconds))
+    result = write_stamp(policy_root, consent, make_lock_wait_options_with_notice(wait_seconds))
     if json:
         members = {"changed": result.is_written, "stamp": _stamp_to_json(result.stamp)}
         print_json(members | diff_to_json(result.diff, "stamp"))
@@ -138,7 +138,7 @@ def merge(root: RootOption = None, *, wait_seconds: WaitOption = 0.0, json: Json
     from cortex_policy.manage.stamp.merge import write_stamp_after_merge  # noqa: PLC0415
 
     policy_root = find_inner_root(root)
-    result = write_stamp_after_merge(policy_root, make_lock_wait_with_notice(wait_seconds))
+    result = write_stamp_after_merge(policy_root, make_lock_wait_options_with_notice(wait_seconds))
     if json:
         members = {"changed": result.is_written, "stamp": _stamp_to_json(result.stamp)}
         print_json(members | {"unstamped": list(result.unstamped)} | diff_to_json(result.diff, None))

@@ -14,7 +14,7 @@ from cortex_policy.cli.common_options import (
     make_integer_parser,
 )
 from cortex_policy.cli.output.printing import print_hints, print_json
-from cortex_policy.cli.prompts import make_lock_wait_with_notice
+from cortex_policy.cli.prompts import make_lock_wait_options_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import escape_message_to_one_line
@@ -61,7 +61,9 @@ def undo(
         result = history_undo.preview_undo(policy_root, request)
     else:
         consent = confirm.make_widening_prompt_for_policy_diff(allowed=allow_widening, json=json)
-        result = history_undo.undo_writes(policy_root, request, consent, make_lock_wait_with_notice(wait_seconds))
+        result = history_undo.undo_writes(
+            policy_root, request, consent, make_lock_wait_options_with_notice(wait_seconds)
+        )
     if json:
         print_json(_result_to_json(result))
     else:

@@ -94,11 +94,11 @@ def _fix_and_print(
     targets: "ValidationTargets", report: "Report", suppressions: Suppressions, wait_seconds: float
 ) -> bool:
     """Apply the fixes and report each; return whether all succeeded."""
-    from cortex_policy.cli.prompts import make_lock_wait_with_notice  # noqa: PLC0415 - loads Typer
+    from cortex_policy.cli.prompts import make_lock_wait_options_with_notice  # noqa: PLC0415 - loads Typer
     from cortex_policy.manage.validation.autofix import fix_files  # noqa: PLC0415 - only writers need it
 
     is_fixed = True
-    for done in fix_files(targets.files, report, suppressions, make_lock_wait_with_notice(wait_seconds)):
+    for done in fix_files(targets.files, report, suppressions, make_lock_wait_options_with_notice(wait_seconds)):
         if done.error is None:
             version = f", version {done.version}" if isinstance(done.version, int) else ""
             sys.stderr.write(escape_message_to_one_line(f"fixed `{done.file}`{version}") + "\n")

@@ -71,7 +71,7 @@ def _format_hooks_toml_problem(problem: HooksTomlProblem) -> str:
 def find_rules_document_problems(document: object) -> list[HooksTomlProblem]:
     """Return every problem of a decoded hooks.toml, none if it is right."""
     if not isinstance(document, dict):
-        return [HooksTomlProblem((), WRONG_VALUE, "a hooks.toml is a table")]
+        return [HooksTomlProblem((), WRONG_VALUE, "hooks.toml must be a table")]
     problems = _unknown_keys((), document, _FILE_KEYS)
     number = document.get("format")
     if type(number) is not int or number != FORMAT:

@@ -67,7 +67,7 @@ class Cursor:
             if os.pread(self._descriptor, _BLOCK + 1, 0).strip(b" \n\0"):  # a token or a log, named by mistake
                 self.close()
                 raise NotDoneError(
-                    f"`{self.path}` is no cursor: it holds something else than what was sent up to now",
+                    f"`{self.path}` is not a cursor: its content does not say how far a log was sent",
                     "name another file for the cursor",
                 )
             self._write_block(b"")

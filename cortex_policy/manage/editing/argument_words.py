@@ -142,11 +142,11 @@ def _mismatch_hint(declaration: "Declaration") -> str:
     impossible = [
         keyword for keyword in declaration if accepts_nothing({"": {**kept, keyword: declaration[keyword]}}, "")
     ]
-    return (
-        f"`{impossible[0]}` denies every value of the type"
-        if impossible
-        else "two of its keywords contradict each other"
-    )
+    if not impossible:
+        return "two of its keywords contradict each other"
+    types = declaration.get("type", [])
+    of_type = f" of type {' or '.join([types] if isinstance(types, str) else types)}" if types else ""
+    return f"`{impossible[0]}` allows no value{of_type}"
 
 
 def _comma_hint() -> str:

@@ -12,7 +12,7 @@ from cortex_policy.manage.history.texts_by_digest import find_texts_by_digest
 from cortex_policy.manage.history.undo_step import UndoStep, join_renames
 from cortex_policy.manage.history.writes import (
     find_entries_after_version,
-    find_last_undoable_entry,
+    find_last_write_or_raise_if_not_undoable,
     make_unknown_text_error,
     require_valid_text_or_own_history,
 )
@@ -176,7 +176,7 @@ def _find_plan(root: Root, stamp: "Stamp | None", request: UndoRequest, read: "R
         return _Plan(request.version, _steps_of_returns(root, _earliest_changes(entries, is_stamped=True), read))
     if edits := _find_hand_edits_to_undo(root, stamp, request.id, read):
         return _Plan(stamp.version, tuple(_step_to_stamp(root, one) for one in edits))
-    entry = find_last_undoable_entry(root, stamp, request.id)
+    entry = find_last_write_or_raise_if_not_undoable(root, stamp, request.id)
     return _Plan(entry.previous_version, _steps_of_returns(root, _earliest_changes((entry,), is_stamped=False), read))
 
 

@@ -141,7 +141,7 @@ def find_entries_after_version(
     return tuple(entries)
 
 
-def find_last_undoable_entry(root: Root, stamp: Stamp, grant_id: str | None) -> HistoryEntry:
+def find_last_write_or_raise_if_not_undoable(root: Root, stamp: Stamp, grant_id: str | None) -> HistoryEntry:
     """Return the last write of the root, or of a grant if no later write depends on it.
 
     Raise NotDoneError if it is not known. A merge that changed nothing here is passed over.

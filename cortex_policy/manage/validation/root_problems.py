@@ -120,7 +120,7 @@ def _find_schema_problems(root: Root) -> "Iterator[Problem]":
     """Find an installed schema for editors that is not the one of this version."""
     file = make_path_relative_if_below_cwd(f"{root.policy_path}/{editor_schema.NAME}")
     try:
-        installed = editor_schema.read_schema_of_root(root)
+        installed = editor_schema.read_schema_of_root_or_none(root)
     except GrantError as error:
         yield make_file_problem(file, "file-schema", error.detail, error.hint)
         return

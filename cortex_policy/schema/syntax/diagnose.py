@@ -8,10 +8,10 @@ from cortex_policy.schema.syntax.parser import TolerantParser
 from cortex_policy.schema.syntax.problem_list import ProblemList
 from cortex_policy.schema.syntax.surrounding_text import (
     SurroundingText,
+    add_problem_of_surrounding_text,
     blank_conflicts_or_none_if_unpaired,
     find_known_text_before_json_or_none,
     note_other_format,
-    note_text_around_json,
     note_trailing_text,
 )
 from cortex_policy.schema.syntax.tokens import Tokenizer
@@ -129,7 +129,7 @@ def _note_wrapped(text: str, around: SurroundingText, problems: ProblemList) -> 
     # where its quotes are escaped, each of them would be a follow-up
     if around.json_start is not None and not text.startswith("\\", around.json_start + 1):
         end = TolerantParser(text, problems, around.json_start).parse().end
-    note_text_around_json(text, around, end, problems)
+    add_problem_of_surrounding_text(text, around, end, problems)
 
 
 def _note_reason_of_decoder(text: str, refusal: MalformedError, problems: ProblemList) -> None:

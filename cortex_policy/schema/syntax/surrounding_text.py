@@ -130,7 +130,7 @@ def _find_start_of_json(text: str, start: int) -> int | None:
     return match.start() if match else None
 
 
-def note_text_around_json(text: str, around: SurroundingText, end: int | None, problems: ProblemList) -> None:
+def add_problem_of_surrounding_text(text: str, around: SurroundingText, end: int | None, problems: ProblemList) -> None:
     """Note what surrounds JSON, and where the JSON starts and ends."""
     if around.json_start is None:
         span, message = (around.start, _line_end(text, around.start)), f"it is {around.what}, and no JSON is in it"

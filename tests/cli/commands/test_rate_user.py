@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.state import Root, find_default_rate_state_directory, read_boot_id
-from cortex_policy.state.enforcement import decide_and_take_hit
+from cortex_policy.state.enforcement import resolve_paths_decide_and_take_hit
 from cortex_policy.state.grants import find_named_or_only_root, read_grant
 from cortex_policy.state.ledger import format_budget_directory_name
 from tests.support.command import PROGRAM, process_of, run_command
@@ -34,7 +34,7 @@ def used(own: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Root]:
     with by_caller():
         assert find_default_rate_state_directory() == THEIRS
         for _ in range(3):
-            assert decide_and_take_hit(read_grant(root, "git"), "tree", {})
+            assert resolve_paths_decide_and_take_hit(read_grant(root, "git"), "tree", {})
     yield root
     shutil.rmtree(budgets)
     with suppress(OSError):  # another test uses it

@@ -85,7 +85,7 @@ def test_rules_come_back_from_their_document() -> None:
 @pytest.mark.parametrize(
     ("given", "keys", "message"),
     [
-        ([], (), "a hooks.toml is a table"),
+        ([], (), "hooks.toml must be a table"),
         ({}, (), "`format` must be 1"),
         ({"format": 2}, ("format",), "`format` must be 1"),
         ({"format": True}, ("format",), "`format` must be 1"),

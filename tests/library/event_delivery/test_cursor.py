@@ -74,7 +74,7 @@ def test_a_file_of_something_else_is_left_alone(tmp_path: Path, content: bytes) 
     file = tmp_path / "file"
     file.write_bytes(content)
     file.chmod(0o600)
-    with pytest.raises(NotDoneError, match="is no cursor"):
+    with pytest.raises(NotDoneError, match="is not a cursor"):
         Cursor(str(file))
     assert file.read_bytes() == content
     file.write_bytes(b" " * 100)  # what a full disk left of one

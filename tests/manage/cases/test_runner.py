@@ -22,7 +22,7 @@ from cortex_policy.manage.cases.runner import (
     run_case_file,
 )
 from cortex_policy.manage.cases.temporary_file_tree import FileTree
-from cortex_policy.state.enforcement import decide_and_take_hit
+from cortex_policy.state.enforcement import resolve_paths_decide_and_take_hit
 from cortex_policy.state.paths import resolve_path_arguments
 from tests.support.roots import GIT
 from tests.support.work import counted
@@ -169,7 +169,7 @@ PATHS = ["docs", "docs/x", "docsx", "docs/../packages/a", "docs/link/x", "packag
 def test_a_case_gets_the_decision_that_a_check_gets(path: str) -> None:
     """In a tree like the root's own."""
     grant = load_grant("git")
-    expected = decide_and_take_hit(grant, "tree", {"path": path}, peek=True)
+    expected = resolve_paths_decide_and_take_hit(grant, "tree", {"path": path}, peek=True)
     tree = FileTree(
         ("docs", "packages/a"), (), (("docs/link", "/etc"), ("docs/link-to-etc", "/etc"), ("docs/dangling-link-to-etc-x", "../etc/x"))
     )  # fmt: skip
