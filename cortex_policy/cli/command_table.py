@@ -76,7 +76,7 @@ OTHER_WORDS_IN_GROUPS = {
     "stamp": {"accept": "write", "check": "verify", "get": "show", "update": "write"},
 }  # fmt: skip
 # an option that people type, in lower case without `-` and `_` -> what they mean: the first that the command has
-OTHER_OPTIONS = {
+OTHER_OPTIONS: dict[str, tuple[str, ...]] = {
     "action": ("--allow",), "actions": ("--allow",), "addaction": ("--allow",), "addarg": ("--arg",),
     "addscope": ("--scope",), "args": ("--arg",), "argument": ("--arg",), "class": ("--data-class",),
     "dataclass": ("--data-class",), "deny": ("--revoke",), "dir": ("--root",), "directory": ("--root",),
