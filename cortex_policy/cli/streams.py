@@ -12,8 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TextIO
 
-_DEFAULT_FOLD_WIDTH = 80  # columns
-_MIN_FOLD_WIDTH, _MAX_FOLD_WIDTH = 40, 100  # columns: people read no longer lines well
+_DEFAULT_WRAP_WIDTH = 80  # columns
+_MIN_WRAP_WIDTH, _MAX_WRAP_WIDTH = 40, 100  # columns: people read no longer lines well
 _MAX_LINE_START = 64  # characters of an unfinished line: longer than what begins any command
 _STYLE = re.compile(r"(\x1b\[[0-9;]*m)")
 
@@ -138,8 +138,8 @@ def find_any_terminal_width_or_none() -> int | None:
 
 def find_wrap_width(descriptor: int) -> int:
     """Return at how many columns a text is folded: those of its terminal within limits, else as many as everywhere."""
-    columns = (find_any_terminal_width_or_none() if os.isatty(descriptor) else None) or _DEFAULT_FOLD_WIDTH
-    return min(max(columns, _MIN_FOLD_WIDTH), _MAX_FOLD_WIDTH)
+    columns = (find_any_terminal_width_or_none() if os.isatty(descriptor) else None) or _DEFAULT_WRAP_WIDTH
+    return min(max(columns, _MIN_WRAP_WIDTH), _MAX_WRAP_WIDTH)
 
 
 def write_stdout_bytes(data: bytes) -> None:

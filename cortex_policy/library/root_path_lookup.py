@@ -33,7 +33,7 @@ class UnresolvedRoot(Value):
 
 
 def find_root_keeping_links(path: str | None = None) -> UnresolvedRoot:
-    """Find a root as `find_root` does, and return the name that led to it."""
+    """Find a root as `find_named_or_only_root` does, and return the name that led to it."""
     root = find_named_or_only_root(path)
     if not root.is_explicit:
         return UnresolvedRoot(root.path, is_explicit=False)

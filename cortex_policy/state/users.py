@@ -20,6 +20,7 @@ def find_user_with_write_access(path: str) -> UserWithWriteAccess:
     directory = os.path.dirname(path)
     while not os.path.isdir(directory) and directory not in ("", "/"):
         directory = os.path.dirname(directory)
+    directory = directory or os.curdir
     effective = os.access in os.supports_effective_ids
     if os.access(directory, os.W_OK | os.X_OK, effective_ids=effective):
         return UserWithWriteAccess(format_user(os.geteuid()), is_caller=True, directory=directory)
@@ -30,12 +31,13 @@ def find_user_with_write_access(path: str) -> UserWithWriteAccess:
     return UserWithWriteAccess(format_user(owner), is_caller=False, directory=directory)
 
 
-def format_mkdir_command(directory: str) -> str:
+def format_mkdir_command(directory: str, *, is_private: bool = False) -> str:
     """Return the command that makes a directory in which the caller may write, also where only root may make it."""
+    mode, name = "-m 700 " if is_private else "", quote(f"./{directory}" if directory.startswith("-") else directory)
     if find_user_with_write_access(directory).is_caller:
-        return f"mkdir -p {quote(directory)}"
+        return f"mkdir -p {mode}{name}"
     user = find_user_name_or_empty(os.geteuid()) or str(os.geteuid())
-    return f"sudo install -d -o {quote(user)} {quote(directory)}"
+    return f"sudo install -d {mode}-o {quote(user)} {name}"
 
 
 def format_user(number: int) -> str:

@@ -31,14 +31,14 @@ def by_typer(words: list[str]) -> "Run | int":
     """Return the Run that Typer builds, or the code it ends with."""
     runs: list[Run] = []
 
-    def decide_and_exec_command(run: Run, _: object) -> None:
+    def decide_and_exec_or_exit(run: Run, _: object) -> None:
         runs.append(run)
         raise SystemExit(0)
 
     code = 0
     streams = patch.multiple(sys, stdout=sys.stdout, stderr=sys.stderr)  # a run wraps them: put them back
     with (
-        patch.object(run_module, "decide_and_exec_or_exit", decide_and_exec_command),
+        patch.object(run_module, "decide_and_exec_or_exit", decide_and_exec_or_exit),
         streams,
         suppress(SystemExit),
     ):

@@ -1,4 +1,4 @@
-"""`run` for Typer: `main` handles plain command lines itself; both go to `decide_and_exec_command`."""
+"""`run` for Typer: `main` handles plain command lines itself; both go to `decide_and_exec_or_exit`."""
 
 from typing import Annotated, Any
 

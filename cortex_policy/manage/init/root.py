@@ -19,8 +19,8 @@ from cortex_policy.manage.init.pre_commit import (
 from cortex_policy.manage.transaction.writer import open_grants_for_write
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state.grants import may_hold_policy
-from cortex_policy.state.missing_directory import format_mkdir_hint
 from cortex_policy.state.safe_directories import make_directory, open_child_directory, open_directory_without_links
+from cortex_policy.state.users import format_mkdir_command
 from cortex_policy.state.writer_lock import NO_WAIT, LockWait
 
 EXAMPLE = "example"
@@ -90,9 +90,8 @@ def _resolve_directory(name: str) -> str:
     except (OSError, ValueError) as error:
         why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "cannot be read"
         is_missing = isinstance(error, FileNotFoundError) and not os.path.lexists(name)
-        raise GrantError(
-            ROOT_NOT_FOUND, f"`{name}`: {why.lower()}", format_mkdir_hint(name) if is_missing else ""
-        ) from None
+        hint = f"make it with `{format_mkdir_command(name)}`" if is_missing else ""
+        raise GrantError(ROOT_NOT_FOUND, f"`{name}`: {why.lower()}", hint) from None
     if not os.path.isdir(path):
         raise GrantError(ROOT_NOT_FOUND, f"`{path}` is not a directory")
     return path
